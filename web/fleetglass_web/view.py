@@ -1,0 +1,233 @@
+"""What web needs from a fleet, in its own words. The hub passes an implementation in; web never knows where it runs.
+
+Threads: everything is called on the event loop's thread and returns at once, except the `async` methods, which may
+take as long as a disk does and stop when cancelled. Nothing handed out changes afterwards; arrays are read-only.
+
+Numbers: a *host* is a small non-negative int that means one agent_id until the hub restarts. A *schema* is a hub-wide
+number for one exact tuple of series names: hosts that measure the same things share it. Times are float or int ms
+since 1970 UTC, corrected by the host's measured clock offset; `raw_ms` is what the host said.
+
+Loss and order: rows and lines come in the order of their arrival; lines of one file always in the order of their
+offsets, each once. What is missing is told as a `Gap`, never left out in silence.
+"""
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Literal, NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class HostState(str, Enum):
+    """Liveness of a host. `live`: a frame within three intervals; `left`: it said goodbye."""
+
+    LIVE = "live"
+    LATE = "late"
+    LOST = "lost"
+    LEFT = "left"
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """One agent as the hub knows it now."""
+
+    host: int
+    agent_id: str
+    name: str
+    labels: Mapping[str, str]
+    state: HostState
+    last_ms: float  # hub clock of the last frame; its age is now_ms() - last_ms
+    interval_ms: int
+    platform: Mapping[str, str | int | float]
+    agent_version: str
+    address: str
+    clock_offset_ms: float  # host clock minus hub clock
+    schema: int | None
+    streams: int
+    lag_ms: float  # from the newest read on the host to its arrival here
+    first_ms: float = 0.0
+    problems: Sequence[str] = field(default_factory=tuple)  # sources that are off and why, in words
+
+
+class Block(NamedTuple):
+    """Rows of samples that share a schema."""
+
+    schema: int
+    hosts: NDArray[np.uint32]  # shape (n,)
+    time_ms: NDArray[np.float64]  # shape (n,)
+    values: NDArray[np.float32]  # shape (n, series of the schema), NaN where missing
+
+
+class LineBatch(NamedTuple):
+    """A range of one file of one stream: whole lines, each with its end, unless `partial` or `cut`."""
+
+    seq: int  # hub-wide arrival number, rising; 0 for a partial batch
+    host: int
+    stream: int  # the agent's number, unique within its host
+    path: str
+    file: int
+    start: int  # offset of the first byte of data in its file
+    time_ms: float
+    raw_ms: float
+    data: bytes
+    partial: bool  # shown until the whole line comes with the same start
+    cut: bool  # the last line goes on in the next batch of this file
+
+
+class Gap(NamedTuple):
+    """Something that is missing, and why."""
+
+    host: int
+    stream: int
+    path: str
+    from_ms: float
+    to_ms: float
+    lines: int | None
+    bytes: int | None
+    why: Literal["slow-reader", "agent-away", "file-gone", "truncated", "retention", "sampled"]
+
+
+class Watcher(Protocol):
+    """What the view calls when something happens. Calls are quick and never raise."""
+
+    def hosts_changed(self, upsert: Sequence[Host], remove: Sequence[int]) -> None:
+        """Hosts that are new or have other labels, state, schema, ...; not called for a mere new `last_ms`."""
+
+    def rows_arrived(self) -> None:
+        """New samples are there to be asked for with `arrived`."""
+
+    def lines_arrived(self, batches: Sequence[LineBatch]) -> None:
+        """New lines, called before they are committed, at once."""
+
+    def gaps_found(self, gaps: Sequence[Gap]) -> None:
+        """Something is missing from streams."""
+
+
+class LogQuery(NamedTuple):
+    """A question about past lines. `path` is a glob or None; patterns are RE2 sources, already checked."""
+
+    hosts: Sequence[int]
+    path: str | None
+    match: str | None
+    exclude: str | None
+    from_ms: float
+    to_ms: float
+    limit: int
+    cursor: bytes | None  # from `LogPage.next`; None: start at the newest
+    severities: Sequence[str] = ()
+
+
+class Line(NamedTuple):
+    """One line of history, without its line end."""
+
+    host: int
+    stream: int
+    path: str
+    file: int
+    offset: int
+    time_ms: float
+    raw_ms: float
+    data: bytes
+
+
+class LogPage(NamedTuple):
+    """Lines, newest first; `next` continues behind the last, None: nothing older is kept or asked for."""
+
+    lines: Sequence[Line]
+    next: bytes | None
+    searched_to_ms: float  # how far back was searched
+    gaps: Sequence[Gap] = ()
+
+
+class MetricQuery(NamedTuple):
+    """A question about past values; `series` are (host, schema-independent series name) selections as globs."""
+
+    hosts: Sequence[int]
+    series: Sequence[str]  # globs over series names
+    from_ms: float
+    to_ms: float
+    step_ms: int
+
+
+class MetricSeries(NamedTuple):
+    """One series of one host in steps. `time_ms` is each step's start; NaN where the step holds no sample."""
+
+    host: int
+    series: str
+    time_ms: NDArray[np.float64]
+    min: NDArray[np.float32]
+    avg: NDArray[np.float32]
+    max: NDArray[np.float32]
+
+
+class CursorError(ValueError):
+    """A cursor of another hub, of another version, or no cursor at all."""
+
+
+class Resumed(NamedTuple):
+    """What lies between a cursor and now: gaps first, then batches in arrival order."""
+
+    gaps: Sequence[Gap]
+    batches: Sequence[LineBatch]
+
+
+class FleetView(Protocol):
+    """The present and the past of a fleet."""
+
+    hub_id: str
+    version: str
+
+    def now_ms(self) -> float:
+        """The hub's clock."""
+
+    def hosts(self) -> Sequence[Host]:
+        """All hosts that are known, in the order of their numbers."""
+
+    def schema(self, schema: int) -> tuple[str, ...]:
+        """The series names of a schema, in the order of the values."""
+
+    def arrived(self, after: int) -> tuple[int, Sequence[Block]]:
+        """Rows that arrived after a mark, oldest first, and the new mark.
+
+        `after=-1` gives the newest row of each host that has one. A mark that is older than what is kept (five
+        minutes) gives the newest row of each host too.
+        """
+
+    def recent(self, hosts: Sequence[int], span_ms: float) -> Sequence[Block]:
+        """Rows of these hosts within the last `span_ms`, from memory (at most five minutes), oldest first a host."""
+
+    def watch(self, watcher: Watcher) -> Callable[[], None]:
+        """Call the watcher from now on; the answer ends it."""
+
+    def want(self, intervals: Mapping[int, int]) -> None:
+        """Which hosts are watched faster than their own rate: host -> interval_ms. Replaces what was wanted before."""
+
+    def tail(self, hosts: Sequence[int], path: str | None, lines: int) -> Sequence[LineBatch]:
+        """The last lines of the matching streams from memory, in arrival order; at least `lines` if there are any."""
+
+    def cursor(self) -> bytes:
+        """Where the arrival of lines stands now: everything handed to watchers so far lies before it."""
+
+    def resume(self, cursor: bytes, hosts: Sequence[int], path: str | None) -> Resumed:
+        """What arrived after a cursor, also across a restart of the hub: no line twice, none skipped, or a gap.
+
+        Raises:
+            CursorError: says what is wrong with the cursor.
+        """
+
+    async def logs(self, query: LogQuery) -> LogPage:
+        """Search past lines, newest first."""
+
+    async def metrics(self, query: MetricQuery) -> Sequence[MetricSeries]:
+        """Past values in steps; present and past meet without seam."""
+
+    async def forget(self, host: int) -> None:
+        """Delete a host, its key and its history."""
+
+    def health(self) -> Mapping[str, float | str | bool]:
+        """The hub's own figures for /metrics and /readyz; `ready` is a bool, `problem` a sentence if it is False."""
+
+
+LineStream = AsyncIterator[LineBatch]
