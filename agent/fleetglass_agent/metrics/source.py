@@ -1,0 +1,61 @@
+"""The interface of everything that measures: built-in sources and plug-ins use the same.
+
+A source is asked once a tick, at most ten times a second, on the agent's only thread: `read` must not wait. A source
+that has to (iostat is a child process) exposes descriptors, is told when one is readable, and answers `read` from what
+it has.
+"""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+
+class Off(Exception):  # noqa: N818 - a state of a source, not a fault of the program
+    """A source cannot measure here. `why` is what is wrong, `remedy` what a person can do about it ("" if nothing)."""
+
+    def __init__(self, why: str, remedy: str = "") -> None:
+        super().__init__(f"{why}. {remedy}" if remedy else why)
+        self.why = why
+        self.remedy = remedy
+
+
+class Source(Protocol):
+    """Something that measures series.
+
+    A factory `make(settings) -> Source` (for plug-ins: the entry point in the group `fleetglass.sources`) opens it and
+    raises `Off` where it cannot work.
+    """
+
+    name: str
+    """One word, unique: what `sources` and events call it."""
+
+    series: tuple[str, ...]
+    """Series names in the order of the values that `read` gives; replaced by a new tuple when things come or go."""
+
+    def read(self, now_ms: int) -> Sequence[float]:
+        """Values for `series` as they are after this call, NaN where unknown.
+
+        Args:
+            now_ms: monotonic clock.
+
+        Raises:
+            Off: it cannot measure any more; the registry closes it and tries a new one later.
+        """
+
+    def close(self) -> None:
+        """Give back descriptors and children. Called once."""
+
+
+class Waiting(Source, Protocol):
+    """A source that waits for something outside: the loop polls its descriptors and its clock."""
+
+    def descriptors(self) -> Sequence[int]:
+        """What to poll for reading now; may change after each call of `receive` or `tick`."""
+
+    def receive(self, descriptor: int, now_ms: int) -> bool:
+        """A descriptor is readable. True: there is a complete reading, a row should be written now."""
+
+    def tick(self, now_ms: int) -> None:
+        """Time has passed (restart, hang detection)."""
+
+    def next_tick_ms(self) -> int | None:
+        """When to call `tick`; None: only when a descriptor is readable."""
