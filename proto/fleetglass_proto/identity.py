@@ -14,7 +14,7 @@ from fleetglass_proto import limits
 class Fingerprint(NamedTuple):
     """BLAKE2b, 8 bytes, over the first `count` bytes of a file."""
 
-    count: int
+    count: int  # type: ignore[assignment]  # hides the count() of tuples, which nobody wants here
     digest: bytes
 
     def matches(self, head: bytes) -> bool:

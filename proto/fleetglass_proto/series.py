@@ -38,5 +38,7 @@ def parse(name: str) -> Series:
 
 def clean_instance(raw: str) -> str:
     """Make a host's own name fit for an instance: control characters and brackets become '_', long names are cut."""
-    safe = "".join("_" if ord(character) < 32 or ord(character) == 127 or character in "[]" else character for character in raw)
+    safe = "".join(
+        "_" if ord(character) < 32 or ord(character) == 127 or character in "[]" else character for character in raw
+    )
     return safe.encode("utf-8", "replace")[: limits.NAME_BYTES].decode("utf-8", "ignore")

@@ -13,14 +13,14 @@ offsets, each once. What is missing is told as a `Gap`, never left out in silenc
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import Enum
+from enum import StrEnum
 from typing import Literal, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 
-class HostState(str, Enum):
+class HostState(StrEnum):
     """Liveness of a host. `live`: a frame within three intervals; `left`: it said goodbye."""
 
     LIVE = "live"
