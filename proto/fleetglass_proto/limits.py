@@ -16,10 +16,10 @@ SERIES = 32_768
 SAMPLES_PER_FRAME = 4_096
 BATCHES_PER_FRAME = 1_024
 STREAMS = 1_000
+# Rotated generations of one stream that the hub still tells an agent about: the newest, the rest are finished.
 FILES_PER_STREAM = 64
+OFFSETS_PER_COMMIT = STREAMS * FILES_PER_STREAM
 EVENT_FIELDS = 32
-# Arrays inside arrays; the deepest message, `welcome`, needs five.
-NESTING = 8
 
 INTERVAL_MIN_MS = 100
 INTERVAL_MAX_MS = 3_600_000
