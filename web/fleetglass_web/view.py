@@ -167,10 +167,16 @@ class CursorError(ValueError):
 
 
 class Resumed(NamedTuple):
-    """What lies between a cursor and now: gaps first, then batches in arrival order."""
+    """What arrived after a cursor: gaps first, then batches in arrival order.
+
+    `cursor` stands behind the last of these batches. `is_complete`: it is also where arrival stands now; False: the
+    limit was reached, ask again from `cursor`.
+    """
 
     gaps: Sequence[Gap]
     batches: Sequence[LineBatch]
+    cursor: bytes
+    is_complete: bool
 
 
 class FleetView(Protocol):
@@ -210,8 +216,11 @@ class FleetView(Protocol):
     def cursor(self) -> bytes:
         """Where the arrival of lines stands now: everything handed to watchers so far lies before it."""
 
-    def resume(self, cursor: bytes, hosts: Sequence[int], path: str | None) -> Resumed:
+    def resume(self, cursor: bytes, hosts: Sequence[int], path: str | None, limit_bytes: int = 1 << 20) -> Resumed:
         """What arrived after a cursor, also across a restart of the hub: no line twice, none skipped, or a gap.
+
+        At most about `limit_bytes` of lines (at least one batch, if there is any), so that a client that was away
+        for hours is served in the steps that its socket takes.
 
         Raises:
             CursorError: says what is wrong with the cursor.
