@@ -1,0 +1,43 @@
+"""Fixtures for all rooms: real hubs and agents in folders of their own, ended with the test."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from harness.processes import Agent, Hub
+
+
+@pytest.fixture
+def start_hub(tmp_path: Path) -> Iterator[Callable[..., Hub]]:
+    """Start hubs: `start_hub("--auth", "none")`."""
+    started: list[Hub] = []
+
+    def start(*arguments: str) -> Hub:
+        hub = Hub(tmp_path / f"hub-{len(started)}", *arguments)
+        started.append(hub)
+        return hub.start()
+
+    yield start
+    for hub in started:
+        hub.kill()
+
+
+@pytest.fixture
+def hub(start_hub: Callable[..., Hub]) -> Hub:
+    """One hub with default settings."""
+    return start_hub()
+
+
+@pytest.fixture
+def start_agent(tmp_path: Path, hub: Hub) -> Iterator[Callable[..., Agent]]:
+    """Start agents of `hub`: `start_agent("web-1", "--tail", "/var/log/*.log")`."""
+    started: list[Agent] = []
+
+    def start(name: str, *arguments: str) -> Agent:
+        agent = Agent(hub, tmp_path, name, *arguments)
+        started.append(agent)
+        return agent.start()
+
+    yield start
+    for agent in started:
+        agent.kill()
