@@ -1,0 +1,73 @@
+/**
+ * The page's one connection to its hub, and what components show of it.
+ *
+ * `hub.subscribe` for data, `hub.link` for the state, `hub.now()` for the hub's clock. `hub.clock_ms` ticks four times a
+ * second for everything that shows an age: reading it in a component makes the age count on.
+ */
+import type { Wish } from "../protocol/messages";
+import type { Link, Sink } from "./session";
+import { LiveSocket, probeHub, webSocket } from "./socket";
+
+/** Below this address lie `api/` and the pages. */
+export const BASE = new URL(".", document.baseURI).href;
+
+class Hub {
+  readonly #socket = new LiveSocket(webSocket(BASE), () => probeHub(BASE));
+  #link: Link = $state.raw(this.#socket.session.link);
+  #clock = $state(0);
+  #version = $state("");
+
+  /** Once, from `main.ts`. */
+  start(): void {
+    this.#socket.onchange = (link) => {
+      this.#link = link;
+      this.#version = this.#socket.session.version;
+      this.#tick();
+    };
+    this.#socket.start();
+    setInterval(() => this.#tick(), 250);
+  }
+
+  get link(): Link {
+    return this.#link;
+  }
+
+  get version(): string {
+    return this.#version;
+  }
+
+  /** The hub's clock as of the last tick, for ages in components; 0 before the first welcome. */
+  get clock_ms(): number {
+    return this.#clock;
+  }
+
+  /** The hub's clock now, not reactive; NaN before the first welcome. */
+  now(): number {
+    return this.#socket.hubNow();
+  }
+
+  /** Newest sample received and its delay, not reactive. */
+  get newest_ms(): number {
+    return this.#socket.session.newest_ms;
+  }
+
+  get delay_ms(): number {
+    return this.#socket.session.delay_ms;
+  }
+
+  /** Ask for data until the answer is called. */
+  subscribe(wish: Wish, sink: Sink): () => void {
+    return this.#socket.subscribe(wish, sink);
+  }
+
+  retryNow(): void {
+    this.#socket.retryNow();
+  }
+
+  #tick(): void {
+    const now = this.#socket.hubNow();
+    if (!Number.isNaN(now)) this.#clock = now;
+  }
+}
+
+export const hub = new Hub();
