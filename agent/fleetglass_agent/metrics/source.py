@@ -18,6 +18,16 @@ class Off(Exception):  # noqa: N818 - a state of a source, not a fault of the pr
         self.remedy = remedy
 
 
+class Reader(Protocol):
+    """A file that is read again and again from its start: `procfs.KernelFile`, or a test's own bytes."""
+
+    def read(self) -> bytes:
+        """Give the whole file as it is now. Raises `Off` where that fails."""
+
+    def close(self) -> None:
+        """Give back the descriptor."""
+
+
 class Source(Protocol):
     """Something that measures series.
 

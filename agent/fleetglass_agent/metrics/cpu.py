@@ -1,0 +1,113 @@
+"""Shares of the processors' time, and what the kernel does with them, from /proc/stat.
+
+The shares are iostat's: system holds the interrupts, user holds the guests, and the whole is user + nice + system +
+idle + iowait + irq + softirq + steal. irq, softirq and guest stand beside them as series of their own.
+
+In: the file's bytes. Out: per cent, events a second, numbers of tasks. Nothing is read here: `linux` brings the file.
+"""
+
+from collections.abc import Sequence
+from math import nan
+
+from fleetglass_agent.metrics.rates import Counters
+from fleetglass_agent.metrics.source import Off, Reader
+
+SERIES = (
+    "cpu.user_pct",
+    "cpu.nice_pct",
+    "cpu.system_pct",
+    "cpu.iowait_pct",
+    "cpu.steal_pct",
+    "cpu.idle_pct",
+    "cpu.irq_pct",
+    "cpu.softirq_pct",
+    "cpu.guest_pct",
+    "kernel.context_switches_per_s",
+    "kernel.forks_per_s",
+    "kernel.running_tasks",
+    "kernel.blocked_tasks",
+)
+# user nice system idle iowait irq softirq steal guest guest_nice (proc_stat(5)); old kernels print fewer.
+COLUMNS = 10
+
+
+class CpuSource:
+    """cpu.* of all processors together, and kernel.*; each core's share where asked for."""
+
+    name = "cpu"
+
+    def __init__(self, stat: Reader, per_core: bool = False) -> None:
+        self.series: tuple[str, ...] = SERIES
+        self._stat = stat
+        self._per_core = per_core
+        self._before: list[int] = []
+        self._kernel = Counters()
+        self._cores: dict[bytes, list[int]] = {}
+
+    def read(self, now_ms: int) -> Sequence[float]:
+        data = self._stat.read()
+        try:
+            end = data.index(b"\n")
+            now = _ticks(data[:end].split())
+            # Between these two stands everything else that counts; before them a number for each interrupt line.
+            start = data.index(b"\nctxt ")
+            words = data[start : data.find(b"\nsoftirq", start)].split(None, 12)
+            facts = dict(zip(words[::2], words[1::2], strict=False))
+            switches, forks = int(facts[b"ctxt"]), int(facts[b"processes"])
+            running, blocked = int(facts[b"procs_running"]), int(facts[b"procs_blocked"])
+        except (ValueError, KeyError, IndexError):
+            raise Off("/proc/stat is not what a Linux kernel prints") from None
+        values = _shares(self._before, now)
+        self._before = now
+        values += self._kernel.per_second((switches, forks), now_ms)
+        # The agent itself runs while it asks.
+        values += (max(0, running - 1), blocked)
+        if self._per_core:
+            values += self._core_shares(data, end)
+        return values
+
+    def _core_shares(self, data: bytes, end: int) -> list[float]:
+        before, self._cores = self._cores, {}
+        shares = []
+        for line in data[end + 1 :].split(b"\n"):
+            if not line.startswith(b"cpu"):
+                break
+            words = line.split()
+            now = _ticks(words)
+            self._cores[words[0]] = now
+            shares.append(_busy(before.get(words[0], []), now))
+        if list(before) != list(self._cores):
+            cores = [name[3:].decode("ascii", "replace") for name in self._cores]
+            self.series = SERIES + tuple(f"cpu.core_util_pct[{core}]" for core in cores)
+        return shares
+
+    def close(self) -> None:
+        self._stat.close()
+
+
+def _ticks(words: list[bytes]) -> list[int]:
+    ticks = [int(word) for word in words[1 : COLUMNS + 1]]
+    return ticks if len(ticks) == COLUMNS else ticks + [0] * (COLUMNS - len(ticks))
+
+
+def _whole(before: list[int], now: list[int]) -> int:
+    """The ticks of an interval, as iostat takes them: guests are inside user and nice."""
+    return sum(now[:8]) - sum(before[:8])
+
+
+def _shares(before: list[int], now: list[int]) -> list[float]:
+    if not before or (whole := _whole(before, now)) <= 0:
+        return [nan] * 9
+    factor = 100 / whole
+    # idle and iowait can fall by a tick (proc_stat(5) says so); what fell is unknown.
+    user, nice, system, idle, iowait, irq, softirq, steal, guest, guest_nice = (
+        (new - old) * factor if new >= old else nan for new, old in zip(now, before, strict=True)
+    )
+    return [user, nice, system + irq + softirq, iowait, steal, idle, irq, softirq, guest + guest_nice]
+
+
+def _busy(before: list[int], now: list[int]) -> float:
+    if not before or (whole := _whole(before, now)) <= 0:
+        return nan
+    idle = now[3] - before[3] + now[4] - before[4]
+    return 100 * (whole - idle) / whole if 0 <= idle <= whole else nan
