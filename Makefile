@@ -29,7 +29,7 @@ run: setup ## start hub, a local agent and the dashboard for this machine
 	@exec $(BIN)/fleetglass-hub run --local-agent --data var/hub $(ARGS)
 
 demo: setup ## the real hub and HOSTS=40 clearly named demo hosts
-	@exec $(BIN)/python -m tests.demo --hosts $(HOSTS) $(ARGS)
+	@exec env PYTHONPATH=tests $(BIN)/python -m demo --hosts $(HOSTS) $(ARGS)
 
 test: setup lint ## set up, lint, and pass every test
 	@bash deploy/dev/debian-packages.sh --needed sysstat:iostat chromium:chromium
@@ -47,11 +47,11 @@ format: setup ## let ruff and biome put the code in order
 	@bash deploy/dev/with-node.sh $(VENV) npm --prefix web/ui run format
 
 bench: setup ## print each figure of the design beside its reference, measured in the same run
-	@$(BIN)/python -m tests.bench $(ARGS)
+	@PYTHONPATH=tests $(BIN)/python -m bench $(ARGS)
 
 screenshots: setup ## photograph the running product for README and docs
 	@bash deploy/dev/debian-packages.sh --needed chromium:chromium
-	@$(BIN)/python -m tests.screenshots $(ARGS)
+	@PYTHONPATH=tests $(BIN)/python -m screenshots $(ARGS)
 
 build: setup ## wheels in dist/, each installed alone once
 	@bash deploy/dev/build-wheels.sh $(VENV)
