@@ -35,7 +35,8 @@ def _access(dice: random.Random, time_s: float, trouble: float) -> str:
 def _web_error(dice: random.Random, time_s: float, trouble: float) -> str:
     stamp = time.strftime("%Y/%m/%d %H:%M:%S", time.gmtime(time_s))
     level = "error" if dice.random() < 0.3 + 0.6 * trouble else "warn"
-    return f"{stamp} [{level}] 812#812: *{dice.randint(10_000, 90_000)} upstream timed out (110) while reading response header"
+    request = dice.randint(10_000, 90_000)
+    return f"{stamp} [{level}] 812#812: *{request} upstream timed out (110) while reading response header"
 
 
 def _api(dice: random.Random, time_s: float, trouble: float) -> str:
