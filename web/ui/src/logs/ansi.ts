@@ -29,6 +29,11 @@ const CONTROL = /[\x00-\x08\x0a-\x1f\x7f\u200e\u200f\u202a-\u202e\u2066-\u2069]/
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
 const ANY_CONTROL = /[\x00-\x08\x0a-\x1f\x7f\u200e\u200f\u202a-\u202e\u2066-\u2069]/;
 
+/** The text without escape sequences, for reading it rather than showing it. */
+export function withoutColours(raw: string): string {
+  return raw.includes("\x1b") ? raw.replace(ESCAPE, "") : raw;
+}
+
 interface Pen {
   colour: string;
   bold: boolean;

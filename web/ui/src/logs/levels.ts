@@ -132,7 +132,7 @@ function fromPriority(head: string): Said | undefined {
 
 function fromGlog(head: string): Said | undefined {
   const letter = GLOG.exec(head)?.[1];
-  return letter && word({ I: "info", W: "warn", E: "error", F: "fatal" }[letter]!);
+  return letter === undefined ? undefined : word({ I: "info", W: "warn", E: "error", F: "fatal" }[letter]!);
 }
 
 function fromCapitals(head: string): Said | undefined {

@@ -9,6 +9,7 @@
  *
  * Nothing here knows the screen, the clock or the socket.
  */
+import { withoutColours } from "./ansi";
 import { type Level, levelOf } from "./levels";
 import { StackFolder } from "./stack";
 
@@ -115,7 +116,7 @@ export class Tail {
         kind: "line",
         id: this.#nextId++,
         partial: false,
-        ...levelOf(line.text),
+        ...levelOf(withoutColours(line.text)),
         folded: null,
       };
       if (!stream.byOffset.has(line.offset)) stream.byOffset.set(line.offset, row);
@@ -209,7 +210,7 @@ export class Tail {
       if (known.partial || text.startsWith(known.text)) {
         known.text = text;
         known.partial = partial;
-        Object.assign(known, levelOf(text));
+        Object.assign(known, levelOf(withoutColours(text)));
         this.version++;
         return;
       }
@@ -236,7 +237,7 @@ export class Tail {
       timeMs,
       text,
       partial,
-      ...levelOf(text),
+      ...levelOf(withoutColours(text)),
       folded: null,
     };
     stream.byOffset.set(offset, row);
