@@ -5,9 +5,10 @@ every file that is read each second stays open and is read from its start. What 
 """
 
 import os
+import time
 from collections.abc import Callable
 
-from fleetglass_agent.metrics.source import Off
+from fleetglass_agent.metrics.source import Off, Reader
 
 # The kernel fills one page a read where it prints a list (seq_file): more than this means that there may be more.
 # Its lines are shorter than the difference to 4,096.
@@ -30,6 +31,7 @@ class KernelFile:
             Off: it is not there or may not be read.
         """
         self.path = path
+        self._descriptor = -1
         try:
             self._descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
         except OSError as error:
@@ -59,16 +61,26 @@ class KernelFile:
             os.close(self._descriptor)
             self._descriptor = -1
 
+    # A source of three files whose last one is missing never gets to close the first two.
+    __del__ = close
+
 
 def _reason(error: OSError) -> str:
     return (os.strerror(error.errno) if error.errno else str(error)).lower()
 
 
+def open_if_there(path: str) -> Reader | None:
+    """Open a file that not every kernel has."""
+    try:
+        return KernelFile(path)
+    except Off:
+        return None
+
+
 def read_once(path: str) -> bytes | None:
     """Give a small file's bytes; None where it cannot be read."""
-    try:
-        file = KernelFile(path)
-    except Off:
+    file = open_if_there(path)
+    if file is None:
         return None
     try:
         return file.read()
@@ -76,6 +88,11 @@ def read_once(path: str) -> bytes | None:
         return None
     finally:
         file.close()
+
+
+def is_folder(path: str) -> bool:
+    """Whether a folder is there."""
+    return os.path.isdir(path)
 
 
 def block_device_test(sys: str) -> Callable[[str], bool]:
@@ -90,7 +107,16 @@ def block_device_test(sys: str) -> Callable[[str], bool]:
     return is_whole if os.path.isdir(folder) else lambda _name: True
 
 
-def statvfs(path: str) -> tuple[int, int, int, int, int] | None:
+def page_bytes() -> int:
+    """The size of a page of memory."""
+    return os.sysconf("SC_PAGE_SIZE")
+
+
+# CPU time of this process, in ns: finer than the ticks of /proc/self/stat, in which an agent's second is nothing.
+own_cpu_ns: Callable[[], int] = time.process_time_ns
+
+
+def statvfs(path: bytes) -> tuple[int, int, int, int, int] | None:
     """Sizes of a file system: bytes in all, free, free for users; inodes in all, free. None: it cannot be asked."""
     try:
         sizes = os.statvfs(path)

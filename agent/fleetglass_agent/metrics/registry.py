@@ -199,10 +199,11 @@ class Registry:
                 self._lay_out(now_ms)
 
     def _down(self, slot: _Slot, error: BaseException, now_ms: int) -> None:
-        """Switch a source off; say so once for each reason."""
+        """Switch a source off; say so once for each reason, unless it never was on and there is nothing to be done."""
         why = error if isinstance(error, Off) else _broken(error)
         _close(slot)
-        if slot.off is None or slot.off.why != why.why:
+        is_news = slot.up_ms is not None or (slot.off is None and why.remedy) or (slot.off and slot.off.why != why.why)
+        if is_news:
             self._events.append(SourceEvent("source_down", slot.factory.name, why.why, why.remedy))
         # One that worked for a while is tried again soon; one that never does, ever later.
         worked = slot.up_ms is not None and now_ms - slot.up_ms >= RETRY_LAST_MS

@@ -150,13 +150,22 @@ def test_a_source_that_is_off_is_tried_again_ever_later_and_its_reason_is_said_o
 
 def test_a_source_that_comes_back_says_so_and_has_its_series_again():
     source = Fixed("psi", ("pressure.cpu_some_pct",), [1.0])
-    source.error = Off("pressure is not compiled in")
+    source.error = Off("pressure is switched off", "Boot with psi=1")
     registry = registry_of(source)
     assert row(registry) == {}
     source.error = None
     assert row(registry, RETRY_FIRST_MS) == {"pressure.cpu_some_pct": 1.0}
     assert [event.kind for event in registry.events()] == ["source_down", "source_up"]
     assert registry.status()[0].on
+
+
+def test_a_source_that_has_no_place_here_is_no_news():
+    source = Fixed("container", ("container.cpu_used_cores",), [1.0])
+    source.error = Off("no container")
+    registry = registry_of(source)
+    registry.read(0)
+    assert registry.events() == []
+    assert registry.status()[0].why == "no container"
 
 
 def test_a_source_that_nobody_wants_is_never_made():
