@@ -1,0 +1,209 @@
+/**
+ * The figures of the hosts that the lens shows, now and over its span, in typed arrays.
+ *
+ * `follow` asks the hub for the newest values of the filtered hosts and then, once their number is known, for as much of
+ * their past as a page can take. `tick` rises in each frame that brought something; components that read it draw again.
+ *
+ * In: frames of the live socket. Out: `figures` (one row of `FIELD_COUNT` a slot), `time_ms`, and `columns`, the past.
+ */
+import { frames } from "../live/frame";
+import { hub } from "../live/hub.svelte";
+import type { Block } from "../protocol/messages";
+import { COLUMNS, Columns } from "./columns";
+import { apply, CPU_SERIES, F, FIELD_COUNT, FLEET_SERIES, type Plan, plan } from "./fields";
+import { type Host, hosts } from "./hosts.svelte";
+
+// Up to so many hosts every figure keeps its five minutes; above, the processor's parts and what a view asks for.
+const ALL_FIELDS_UP_TO = 500;
+// How much of the past is asked for: the hub sends it at once, so a large fleet gets less of it.
+const PAST_S: readonly [hosts: number, seconds: number][] = [
+  [2_000, 300],
+  [5_000, 120],
+  [Number.POSITIVE_INFINITY, 60],
+];
+// After its first answer the question for the past has served; this long the answer may take to come whole.
+const PAST_WITHIN_MS = 5_000;
+const CPU_FIELDS = [F.user, F.system, F.iowait, F.steal, F.busy];
+
+class Fleet {
+  /** Rises in each animation frame that brought something new. */
+  tick = $state(0);
+  /** True once the first values came, or it is known that there is no host to send any. */
+  ready = $state(false);
+
+  figures = new Float32Array(0);
+  /** Time of a slot's newest sample; NaN: none yet. */
+  time_ms = new Float64Array(0);
+  columns = new Columns(1_000, CPU_FIELDS);
+  /** Newest sample of anyone. */
+  newest_ms = Number.NaN;
+
+  #plans: (Plan | null)[] = [];
+  #filter: string | null = null;
+  #end: (() => void) | null = null;
+  #endPast: (() => void) | null = null;
+  readonly #scratch = new Float32Array(FIELD_COUNT);
+
+  /** Follow the hosts of a filter; the former ones go on until the new ones answer. */
+  follow(filter: string): void {
+    if (filter === this.#filter) return;
+    this.#filter = filter;
+    const before = this.#end;
+    this.#endPast?.();
+    this.#endPast = null;
+    let schemas = new Map<number, Plan>();
+    let pastAsked = false;
+    let answered = false;
+    const taken = (): void => {
+      if (answered) return;
+      answered = true;
+      before?.();
+    };
+    this.#end = hub.subscribe(
+      { hosts: filter || "*", series: [...FLEET_SERIES], interval_ms: 1_000, history_s: 2 },
+      {
+        began: () => {
+          schemas = new Map();
+          pastAsked = false;
+          taken();
+        },
+        hosts: (upsert) => {
+          for (const map of upsert) hosts.learn(map);
+          if (upsert.length === 0) this.ready = true;
+          if (!pastAsked) {
+            pastAsked = true;
+            this.#askPast(filter, upsert.length);
+          }
+          this.#changed();
+        },
+        schema: (schema, series) => {
+          schemas.set(schema, plan(series));
+        },
+        samples: (blocks) => {
+          this.#take(blocks, schemas, false);
+        },
+        failed: () => {
+          taken();
+          this.ready = true;
+        },
+      },
+    );
+  }
+
+  /** Nobody looks any more. */
+  leave(): void {
+    this.#end?.();
+    this.#endPast?.();
+    this.#end = null;
+    this.#endPast = null;
+    this.#filter = null;
+  }
+
+  /** Keep the past of a field from now on, and fetch what the hub still has of it. */
+  keep(field: number): void {
+    if (this.columns.keeps(field)) return;
+    this.columns.keep(field);
+    if (this.#filter !== null) this.#askPast(this.#filter, hosts.chosen.length);
+  }
+
+  figure(host: Host, field: number): number {
+    return this.figures[host.slot * FIELD_COUNT + field] ?? Number.NaN;
+  }
+
+  /** The name of the disk that `util` and `await` speak of. */
+  diskName(host: Host): string {
+    const at = this.figure(host, F.disk);
+    return this.#plans[host.slot]?.disks[at]?.name ?? "";
+  }
+
+  #askPast(filter: string, count: number): void {
+    this.#endPast?.();
+    const small = count <= ALL_FIELDS_UP_TO;
+    if (small) for (let field = 0; field < FIELD_COUNT; field++) this.columns.keep(field);
+    const extra = [F.load, F.memory, F.util, F.rx, F.read].some((field) => this.columns.keeps(field));
+    const series = small || extra ? FLEET_SERIES : CPU_SERIES;
+    const seconds = PAST_S.find(([hostsUpTo]) => count <= hostsUpTo)?.[1] ?? 60;
+    const schemas = new Map<number, Plan>();
+    let over: ReturnType<typeof setTimeout> | null = null;
+    const end = hub.subscribe(
+      { hosts: filter || "*", series: [...series], interval_ms: 1_000, history_s: seconds },
+      {
+        schema: (schema, names) => {
+          schemas.set(schema, plan(names));
+        },
+        samples: (blocks) => {
+          this.#take(blocks, schemas, true);
+          over ??= setTimeout(stop, PAST_WITHIN_MS);
+        },
+        failed: () => stop(),
+      },
+    );
+    const stop = (): void => {
+      if (over !== null) clearTimeout(over);
+      end();
+      if (this.#endPast === stop) this.#endPast = null;
+    };
+    this.#endPast = stop;
+  }
+
+  #take(blocks: Block[], schemas: ReadonlyMap<number, Plan>, past: boolean): void {
+    this.#reserve(hosts.slots);
+    for (const block of blocks) {
+      const from = schemas.get(block.schema);
+      if (!from) continue;
+      const width = block.hosts.length === 0 ? 0 : block.values.length / block.hosts.length;
+      let before = Number.NaN;
+      for (let row = 0; row < block.hosts.length; row++) {
+        const host = hosts.byNumber(block.hosts[row]!);
+        if (!host) continue;
+        const time = block.time_ms[row]!;
+        const above = row > 0 && block.hosts[row - 1] === block.hosts[row] ? before : Number.NaN;
+        before = time;
+        const { slot } = host;
+        apply(from, block.values, row * width, this.#scratch);
+        const newer = !(time <= this.time_ms[slot]!);
+        // Rows of the past start anew at each host; a live row follows the slot's own newest.
+        this.columns.write(slot, time, host.map.interval_ms, this.#scratch, newer && !past ? undefined : above);
+        if (past || !newer) continue;
+        this.time_ms[slot] = time;
+        if (time > host.newest_ms) host.newest_ms = time;
+        if (!(time <= this.newest_ms)) this.newest_ms = time;
+        this.#plans[slot] = from;
+        this.figures.set(this.#scratch, slot * FIELD_COUNT);
+      }
+    }
+    this.ready = true;
+    this.#changed();
+  }
+
+  #reserve(slots: number): void {
+    const capacity = this.time_ms.length;
+    if (slots <= capacity) return;
+    const grown = Math.max(64, 2 ** Math.ceil(Math.log2(slots)));
+    const figures = new Float32Array(grown * FIELD_COUNT).fill(Number.NaN);
+    figures.set(this.figures);
+    this.figures = figures;
+    const time = new Float64Array(grown).fill(Number.NaN);
+    time.set(this.time_ms);
+    this.time_ms = time;
+    this.columns.reserve(grown);
+  }
+
+  #changed(): void {
+    this.#pending = true;
+    frames.ask();
+  }
+
+  #pending = false;
+
+  constructor() {
+    frames.register(() => {
+      if (!this.#pending) return;
+      this.#pending = false;
+      this.tick++;
+    });
+  }
+}
+
+export const fleet = new Fleet();
+export { COLUMNS };
