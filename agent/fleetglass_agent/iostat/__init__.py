@@ -1,0 +1,1 @@
+"""Text of any iostat -> reports, and the child process that prints it."""

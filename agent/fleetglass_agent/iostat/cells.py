@@ -1,0 +1,90 @@
+"""One printed cell -> a number in its field's unit.
+
+Cells carry decimal commas, units behind the number (`222.1k`, `0.5%`), `nan`, `inf`, or a dash. What is no finite
+number is NaN here and has no field later; what is no number in any iostat is None.
+"""
+
+import re
+from collections.abc import Sequence
+from math import inf, nan
+
+from fleetglass_agent.iostat import fields
+
+# Arabic and Persian locales print U+066B between ASCII digits.
+_PLAIN = re.compile(r"[-+]?(?:\d+(?:[.,\u066b]\d*)?|[.,\u066b]\d+)(?:e[-+]?\d+)?\Z", re.ASCII | re.IGNORECASE)
+_UNKNOWN = frozenset(
+    {"nan", "-nan", "+nan", "nan%", "-nan%", "inf", "-inf", "+inf", "infinity", "-infinity", "inf%", "-inf%", "-"}
+)
+
+
+def plain(cell: str) -> float | None:
+    """The number as it is printed; NaN for nan, inf and a dash; None for what is no number."""
+    if _PLAIN.match(cell):
+        value = float(cell.replace(",", ".").replace("\u066b", "."))
+        return value if -inf < value < inf else nan
+    return nan if cell.lower() in _UNKNOWN else None
+
+
+def scaled(cell: str, column: fields.Column) -> float | None:
+    """The number in the unit of its column; a unit behind it says more than the header does."""
+    value = plain(cell)
+    if value is not None:
+        return value * column[1]
+    head, suffix = plain(cell[:-1]), cell[-1:]
+    if head is None or head != head:
+        return None
+    if suffix == "%":
+        return head * column[1]
+    if "bytes" in column[0] and suffix in fields.BINARY_SUFFIXES:
+        return head * fields.BINARY_SUFFIXES[suffix]
+    return None
+
+
+def scaled_aix(cell: str, column: fields.Column) -> float | None:
+    """As `scaled`, for AIX -D, whose K is 1000 and whose times have letters of their own."""
+    value = plain(cell)
+    if value is not None:
+        return value * column[1]
+    head = plain(cell[:-1])
+    suffixes = fields.TIME_SUFFIXES if column[0].endswith("_ms") else fields.DECIMAL_SUFFIXES
+    if head is None or head != head or cell[-1:] not in suffixes:
+        return None
+    return head * suffixes[cell[-1:]] * column[1]
+
+
+def count_numbers(words: Sequence[str]) -> int:
+    """How many of the words are numbers, with or without a unit."""
+    return sum(1 for word in words if plain(word.rstrip("%kKMGTPB")) is not None)
+
+
+def unglued(words: Sequence[str], wanted: int) -> list[str] | None:
+    """Part numbers that ran together (`12.341234.56`), if their decimals tell where: `wanted` cells, or None.
+
+    Every number of a row has the same decimals, so a word with two points is cut after that many digits.
+    """
+    decimals = {len(word) - point - 1 for word in words if (point := max(word.rfind("."), word.rfind(","))) >= 0}
+    if len(decimals) != 1:
+        return None
+    one = re.compile(rf"-?\d+[.,]\d{{{decimals.pop()}}}", re.ASCII)
+    parted: list[str] = []
+    for word in words:
+        pieces = one.findall(word)
+        parted += pieces if len(pieces) > 1 and "".join(pieces) == word else [word]
+    return parted if len(parted) == wanted else None
+
+
+def sliced(line: str, ends: Sequence[int], begin: int = 0) -> list[str] | None:
+    """Cells by the right edges of their headers, for rows that leave cells blank or glue them together.
+
+    Returns:
+        One cell a column, "" where blank; None if a cut would go through a number.
+    """
+    cells: list[str] = []
+    for index, end in enumerate(ends):
+        stop = end if index + 1 < len(ends) else max(end, len(line))
+        cell = line[begin:stop].strip()
+        if cell and plain(cell) is None:
+            return None
+        cells.append(cell)
+        begin = stop
+    return cells if any(cells) else None

@@ -1,0 +1,466 @@
+"""Lines of text -> reports: the state of a reader who walks down the tables.
+
+A report has no end mark that all iostats share. It ends where the next one begins (a time stamp, a banner, a header
+that this report has had already), or earlier where the layout says so: a wide line is a whole report, and sysstat
+prints a blank line behind its last table. Where neither is there (Solaris -x, a table of cpu alone), `idle` ends it:
+the caller says that nothing has come for a while, and a report that has all that the one before had is complete.
+
+In: lines without their ends, without colours. Out: `reports`, oldest first; the caller empties it.
+"""
+
+from collections.abc import Sequence
+from math import isfinite
+
+from fleetglass_agent.iostat import cells, rows
+from fleetglass_agent.iostat.dialect import (
+    AixSection,
+    Cpu,
+    Layout,
+    Tall,
+    Wide,
+    is_aix_long_header,
+    is_banner,
+    layout,
+    looks_like_time,
+)
+from fleetglass_agent.iostat.report import Report, quoted
+
+# More rows than any machine has disks and partitions: a table without end must not fill the memory.
+DEVICES = 20_000
+
+
+class Tables:
+    """Reads tables line by line."""
+
+    def __init__(self) -> None:
+        self.reports: list[Report] = []
+        self._report: Report | None = None
+        self._order: list[tuple[str, ...]] = []  # the headers of this report so far
+        self._table: Tall | None = None
+        self._cpu: Cpu | None = None
+        self._wide: Wide | None = None
+        self._section: AixSection | None = None
+        self._stray = (
+            ""  # the last line not understood: a name whose values follow, a time stamp, names of disks, rubbish
+        )
+        self._row = ""  # the last row of the open table, and its first and last name
+        self._first_name = self._last_name = ""
+        self._aix_name = ""
+        # What the report before looked like; empty where there was none.
+        self._learned: tuple[tuple[str, ...], ...] = ()
+        self._learned_names: tuple[str, ...] = ()
+        self._has_nfs: bool | None = None
+        self._is_first = True  # no report since the start, or since a banner
+        self._blanks_after_banner: int | None = None
+
+    def line(self, line: str) -> None:
+        """Take one line."""
+        table = self._table
+        if table is not None:
+            # The hot path: a row as wide as its header, of plain numbers. 4.2 us a row of 21 columns against 11 us by
+            # `_slow_row` alone (tests/bench/iostat_parser.py).
+            parts = line.split()
+            if len(parts) == table.width and not self._stray and not table.is_aix:
+                try:
+                    if table.is_name_last:
+                        name, values = parts[-1], [*map(float, parts[:-1])]
+                    else:
+                        name, values = parts[0], [*map(float, parts[1:])]
+                except ValueError:
+                    pass
+                else:
+                    # float() reads 1_0 and nan, too: those go the slow way
+                    if isfinite(sum(values)) and ("_" not in line or "_" not in line.replace(name, "", 1)):
+                        for index, factor in table.factors:
+                            values[index] *= factor
+                        device = dict(zip(table.fields, values, strict=True))
+                        if table.has_gaps:
+                            device.pop("", None)
+                        self._store(name, device, line)
+                        return
+            if not parts:
+                self._blank()
+                return
+            if self._slow_row(table, line):
+                return
+        elif not line or line.isspace():
+            self._blank()
+            return
+        self._other(line)
+
+    def idle(self) -> None:
+        """Nothing has come for a while: end the report if it has all that the one before it had."""
+        if self._report is None or self._cpu is not None or self._section is not None or self._stray:
+            return
+        if tuple(self._order) == self._learned:
+            names = self._learned_names
+            if self._table is None or (names and self._last_name == names[-1]):
+                self._finish(by_time=True)
+        elif not self._learned and self._table is None and self._order and self._ends_report:
+            self._finish(by_time=True)
+
+    def close(self, rest: str) -> None:
+        """No more lines. `rest` is what stood behind the last line end."""
+        if rest.strip():
+            self._last_line(rest)
+        self._judge_end()
+        self._finish()
+        self._table = self._cpu = self._wide = self._section = None
+        self._stray = ""
+
+    def complain(self, sentence: str) -> None:
+        """Something between the lines was lost: the report that stands open is not whole."""
+        self._current().complain(sentence)
+
+    # -- what a line is
+
+    def _other(self, line: str) -> None:
+        if self._cpu is not None and self._cpu_row(self._cpu, line):
+            return
+        if self._section is not None and self._section_row(self._section, line):
+            return
+        if self._wide is not None and self._wide_row(self._wide, line):
+            return
+        if self._is_furniture(line):
+            return
+        found = layout(line, self._stray)
+        if found is not None:
+            self._open(found)
+        elif is_banner(line):
+            self._take_stray()
+            self._finish()
+            self._table = self._cpu = self._wide = None
+            self._learned, self._learned_names, self._is_first, self._blanks_after_banner = (), (), True, 0
+        else:
+            self._not_understood(line)
+
+    def _is_furniture(self, line: str) -> bool:
+        """Lines that carry no values: rules, state changes, titles."""
+        text = line.strip()
+        if text.startswith("<<") or not text.strip("-=_ "):
+            return True
+        if self._table is not None and is_aix_long_header(line):
+            return True
+        if "extended device statistics" in text or text.startswith("---- errors"):
+            # FreeBSD and Solaris print it above each table; with -C a cpu line of the same report may stand before it
+            self._take_stray()
+            if self._report is not None and (self._report.devices or self._table is not None):
+                self._finish()
+            self._table = None
+            if self._stray:
+                self._begin(())
+            return True
+        if "Errors: " in text and "Soft" in text:  # Solaris -E: an inventory, no figures of an interval
+            self._table = None
+            return True
+        return False
+
+    def _not_understood(self, line: str) -> None:
+        if self._cpu is not None:
+            self._cpu = None
+            self._current().complain(f"the cpu's values are not numbers: {quoted(line.strip())}")
+            return
+        words = line.split()
+        if self._table is None and self._wide is None and not looks_like_time(line) and self._is_orphan(words):
+            self._current().complain(f"values without a header above them: {quoted(line.strip())}")
+            return
+        if self._stray and self._table is not None:
+            self._end_stray()
+        elif self._wide is not None and cells.count_numbers(words) * 2 > len(words):
+            self._begin(()).complain(f"a line does not fit its header: {quoted(line.strip())}")
+            self._finish()
+            return
+        self._stray = line
+
+    def _is_orphan(self, words: list[str]) -> bool:
+        numbers = cells.count_numbers(words)
+        return numbers >= 3 and numbers + 1 >= len(words)
+
+    def _complain_of(self, line: str) -> None:
+        if self._report is not None:
+            self._report.complain(f"a line in it was not understood: {quoted(line.strip())}")
+
+    def _take_stray(self) -> None:
+        """A line not understood turned out to be no part of what follows: only a time stamp is kept."""
+        if self._stray and not looks_like_time(self._stray):
+            self._end_stray()
+
+    def _end_stray(self) -> None:
+        """A line not understood, and no row behind it: part of a row, or somebody else's text behind the table."""
+        words = self._stray.split()
+        is_known = words[0] in self._learned_names
+        is_part = is_known or (len(words) > 1 and cells.count_numbers(words[1:]) * 2 >= len(words))
+        if is_part and self._table is not None and not looks_like_time(self._stray):
+            self._complain_of(self._stray)
+        self._stray = ""
+
+    # -- headers
+
+    def _open(self, found: Layout) -> None:
+        if isinstance(found, Wide):
+            if self._stray and not looks_like_time(self._stray):
+                self._stray = ""  # the names of the disks
+        else:
+            self._take_stray()
+        if isinstance(found, AixSection):
+            self._open_section(found)
+            return
+        key = found.key
+        repeated = key in self._order
+        if repeated and isinstance(found, Tall) and found.is_aix and self._order[0] != key:
+            repeated = False  # AIX -a: a table of disks behind each adapter
+        if isinstance(found, Wide):
+            self._table = self._cpu = None
+            if found.has_devices or repeated or (self._report is not None and self._report.devices):
+                self._finish()
+            self._wide = found
+            if not found.has_devices:
+                self._begin(key)
+            return
+        if isinstance(found, Cpu) and any(k[0].startswith("%") for k in self._order if k):
+            repeated = True
+        if repeated or self._stray:
+            self._finish()
+        report = self._begin(key)
+        if isinstance(found, Cpu):
+            self._table, self._cpu, self._wide = None, found, None
+            return
+        if self._cpu is not None:
+            report.complain("its cpu header has no values below it")
+            self._cpu = None
+        self._table = found
+        self._row = self._first_name = self._last_name = ""
+        if self._wide is not None and self._wide.has_devices:
+            self._wide = None
+        if found.key[0] == "device:":
+            report.since_boot = None  # sysstat 10 and 11 know -y and leave no sign of it
+
+    def _open_section(self, section: AixSection) -> None:
+        if section.name:
+            if self._report is not None and section.name in self._report.devices:
+                self._finish()
+            self._aix_name = section.name
+            report = self._begin(("aix -D",))
+            report.devices.setdefault(section.name, {})
+        self._table = None
+        self._section = section
+
+    def _begin(self, key: tuple[str, ...]) -> Report:
+        """The report that a header belongs to, begun if there is none; a time stamp above it is its time."""
+        if self._stray and self._report is not None and looks_like_time(self._stray):
+            self._finish()
+        report = self._current()
+        if self._stray:
+            report.time_text = self._stray.strip().removeprefix("Time: ").strip()
+            self._stray = ""
+        if key and key not in self._order:
+            self._order.append(key)
+        return report
+
+    def _current(self) -> Report:
+        if self._report is None:
+            self._report = Report()
+            if self._is_first and self._blanks_after_banner is not None:
+                # sysstat 12 prints a second blank line below the banner where -y left out the report since boot
+                self._report.since_boot = self._blanks_after_banner == 1
+            elif not self._is_first:
+                self._report.since_boot = False
+            self._is_first = False
+            self._blanks_after_banner = None
+        return self._report
+
+    # -- rows
+
+    def _store(self, name: str, device: dict[str, float], line: str) -> None:
+        if name == self._first_name and self._row:
+            # the first name again without a header between: somebody filtered the headers out
+            key = self._order[-1] if self._order else ()
+            self._finish()
+            self._begin(key)
+            self._row = ""
+        devices = self._current().devices
+        if name in devices:
+            devices[name].update(device)
+        elif len(devices) < DEVICES:
+            devices[name] = device
+        else:
+            self._current().complain(f"more than {DEVICES} devices; the rest is left out")
+        if not self._row:
+            self._first_name = name
+        self._row = line
+        self._last_name = name
+
+    def _slow_row(self, table: Tall, line: str) -> bool:
+        found = rows.read(table, line, self._stray, self._learned_names)
+        if found is None:
+            return False
+        if found.uses_name_above:
+            self._stray = ""
+        elif self._stray:
+            self._complain_of(self._stray)
+            self._stray = ""
+        if found.beside:
+            self._take_beside(table, found.beside)
+        if found.time_text and not self._current().time_text:
+            self._current().time_text = found.time_text
+        if not table.is_nameless:
+            self._store(found.name, found.device, line)
+        return True
+
+    def _take_beside(self, table: Tall, words: Sequence[str]) -> None:
+        wide = Wide(table.beside, [], [], 0)
+        self._spread(wide, [cells.plain(word) for word in words])
+
+    def _cpu_row(self, cpu: Cpu, line: str) -> bool:
+        words = line.split()
+        if len(words) != cpu.width:
+            words = cells.unglued(words, cpu.width) or words
+        values = [cells.scaled(word, ("", 1.0)) for word in words]
+        named = {**cpu.cpu, **cpu.tty}
+        if len(words) != cpu.width or any(values[index] is None for index in named):
+            return False
+        report = self._current()
+        for block, names in ((report.cpu, cpu.cpu), (report.tty, cpu.tty)):
+            for index, name in names.items():
+                value = values[index]
+                if value is not None and value == value:
+                    block[name] = value
+        if ":" in words[-1] and not report.time_text:
+            report.time_text = words[-1]
+        self._cpu = None
+        self._stray = ""
+        return True
+
+    def _section_row(self, section: AixSection, line: str) -> bool:
+        words = line.split()
+        if len(words) != len(section.columns):
+            return False
+        device = self._current().devices.setdefault(self._aix_name, {})
+        for word, column in zip(words, section.columns, strict=True):
+            value = cells.scaled_aix(word, column) if column[0] else None
+            if value is not None and value == value:
+                device[column[0]] = value
+        self._section = None
+        self._last_name = self._aix_name
+        return True
+
+    def _wide_row(self, wide: Wide, line: str) -> bool:
+        words = line.replace(",", " ").split() if "," in line and wide.length == 0 else line.split()
+        values = [cells.plain(word) for word in words]
+        if len(values) != len(wide.columns) or None in values:
+            glued = cells.unglued(words, len(wide.columns)) if None in values else None
+            glued = glued or cells.sliced(line, wide.ends)
+            if glued is None or not (all(glued) or wide.leaves_blanks):
+                return False
+            values = [cells.plain(word) for word in glued]
+        if self._stray and not looks_like_time(self._stray):
+            self._stray = ""
+        if wide.has_devices or (self._report is not None and (self._report.cpu or self._report.tty)):
+            self._finish()
+        is_first = self._is_first
+        report = self._begin(wide.key)
+        if is_first:
+            report.since_boot = True  # all of them begin with the averages since boot
+        self._spread(wide, values)
+        if wide.has_devices:
+            self._finish()
+        return True
+
+    def _spread(self, wide: Wide, values: list[float | None]) -> None:
+        report = self._current()
+        blocks = {"cpu": report.cpu, "tty": report.tty, "load": report.load}
+        for (block, name, column), value in zip(wide.columns, values, strict=True):
+            if value is None or value != value or not block:
+                if block == "device":
+                    report.devices.setdefault(name, {})
+                continue
+            target = report.devices.setdefault(name, {}) if block == "device" else blocks[block]
+            target[column[0]] = value * column[1]
+
+    # -- ends
+
+    @property
+    def _ends_report(self) -> bool:
+        return self._closed is None or self._closed.is_last_of_report
+
+    _closed: Tall | None = None
+
+    def _blank(self) -> None:
+        if self._blanks_after_banner is not None:
+            self._blanks_after_banner += 1
+        if self._stray and self._table is not None and not looks_like_time(self._stray):
+            self._end_stray()
+        table, self._table = self._table, None
+        if table is None:
+            return
+        self._closed = table
+        if table.is_last_of_report and not (table.may_precede_nfs and self._has_nfs is not False):
+            self._finish()
+
+    def _finish(self, *, by_time: bool = False) -> None:
+        report, self._report = self._report, None
+        if report is None:
+            return
+        if not by_time:
+            self._has_nfs = any(key and key[0].startswith("filesystem") for key in self._order)
+        self._learned = tuple(self._order)
+        self._learned_names = tuple(report.devices)
+        self._order = []
+        self._closed = None
+        self.reports.append(report)
+
+    def _last_line(self, rest: str) -> None:
+        """A line without its end: whole only if it is as long as its header and as precise as its neighbours."""
+        text = rest.strip()
+        whole = False
+        if self._table is not None:
+            long_enough = len(rest.rstrip()) >= self._table.length
+            whole = long_enough and (not self._row or _decimals(text) == _decimals(self._row))
+        elif self._cpu is not None:
+            words = text.split()
+            whole = len(words) == self._cpu.width and _decimals(words[0]) == _decimals(words[-1])
+        elif self._wide is not None:
+            whole = len(rest.rstrip()) >= self._wide.length
+        if whole:
+            self.line(rest)
+            return
+        if self._table is not None or self._cpu is not None or self._section is not None:
+            self._current().complain(f"the input ends inside it: {quoted(text)}")
+            self._cpu = self._section = None
+        elif self._wide is not None and cells.count_numbers(text.split()):
+            self._finish()
+            self._current().complain(f"the input ends inside it: {quoted(text)}")
+        elif layout(rest, self._stray) is not None:
+            self._take_stray()
+            if self._stray:
+                self._begin(())
+            self._current().complain(f"the input ends inside a header: {quoted(text)}")
+
+    def _judge_end(self) -> None:
+        """The input has ended: is the last report as whole as the one before it?"""
+        report = self._report
+        if report is None:
+            return
+        if self._stray and self._table is not None:
+            self._end_stray()
+        if self._cpu is not None or self._section is not None:
+            report.complain("the input ends where its values should follow")
+        elif self._table is not None and not self._row and not report.problem:
+            report.complain("the input ends behind the header of its table")
+        order, names = tuple(self._order), tuple(report.devices)
+        if len(order) < len(self._learned) and self._learned[: len(order)] == order:
+            report.complain("the input ends before all its tables were printed")
+        elif (
+            self._table is not None
+            and order == self._learned
+            and len(names) < len(self._learned_names)
+            and self._learned_names[: len(names)] == names
+        ):
+            report.complain(f"the input ends behind {len(names)} of its {len(self._learned_names)} devices")
+
+
+def _decimals(text: str) -> int:
+    """How many digits the last word of a row has behind its point."""
+    word = text.split()[-1] if text.split() else ""
+    point = max(word.rfind("."), word.rfind(","))
+    return len(word) - point - 1 if point >= 0 else 0
