@@ -180,11 +180,13 @@ class Registry:
 
     def _make(self, slot: _Slot, now_ms: int) -> bool:
         try:
-            source = slot.factory.make(self._settings)
+            source: object = slot.factory.make(self._settings)
+            if source is None:
+                raise TypeError("its factory gave no source")
         except (Exception, SystemExit) as error:  # noqa: BLE001 - a stranger's code
             self._down(slot, error, now_ms)
             return False
-        slot.source = source
+        slot.source = cast(Source, source)
         return True
 
     def _up(self, slot: _Slot, now_ms: int) -> None:
