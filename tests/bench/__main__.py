@@ -14,6 +14,8 @@ import traceback
 from pathlib import Path
 
 HERE = Path(__file__).parent
+# As for pytest (pyproject.toml): `bench` and `harness` are found below tests/.
+sys.path.insert(0, str(HERE.parent))
 
 
 def names() -> list[str]:
