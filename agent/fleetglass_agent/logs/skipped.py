@@ -1,0 +1,82 @@
+"""Paths that match a glob and are not followed: each is named once, with the reason and what a person can do.
+
+A path that cannot be read now is tried again quietly; when it can be, that is said too.
+"""
+
+from typing import NamedTuple
+
+from fleetglass_proto.messages import EventKind, Field
+
+from fleetglass_agent.logs import names
+
+# How often a path without permission is tried again.
+RETRY_MS = 30_000
+# More sentences than this at once would be a flood: the rest is counted.
+SENTENCES = 20
+
+
+class Skip(NamedTuple):
+    """Why a path is not followed. `retry_ms`: when it is looked at again (monotonic); None: when it changes."""
+
+    path: str
+    why: str
+    remedy: str
+    retry_ms: int | None
+    is_told: bool  # whether an operator needs to hear of it: another name of a followed file is no news
+
+
+class Skipped:
+    """All of them, and what is still to be said."""
+
+    def __init__(self) -> None:
+        self._skips: dict[str, Skip] = {}
+        self._news: list[tuple[str, dict[str, Field]]] = []
+
+    def __contains__(self, path: str) -> bool:
+        return path in self._skips
+
+    def all(self) -> list[Skip]:
+        """In the order of their names."""
+        return [self._skips[path] for path in sorted(self._skips)]
+
+    def add(
+        self, path: str, why: str, remedy: str = "", *, now_ms: int = 0, retry: bool = False, is_told: bool = True
+    ) -> None:
+        """Not followed, for this reason; said if it is a new one."""
+        before = self._skips.get(path)
+        self._skips[path] = Skip(path, why, remedy, now_ms + RETRY_MS if retry else None, is_told)
+        if is_told and (before is None or before.why != why):
+            what: dict[str, Field] = {"source": names.shown(path), "why": why, "remedy": remedy}
+            self._news.append((EventKind.SOURCE_DOWN, what))
+
+    def remove(self, path: str) -> None:
+        """It is followed now, or gone."""
+        skip = self._skips.pop(path, None)
+        if skip is not None and skip.retry_ms is not None:
+            self._news.append((EventKind.SOURCE_UP, {"source": names.shown(path)}))
+
+    def forget(self, path: str) -> None:
+        """It is gone: nothing to say."""
+        self._skips.pop(path, None)
+
+    def due(self, now_ms: int) -> list[str]:
+        """Paths to try again."""
+        return [path for path, skip in self._skips.items() if skip.retry_ms is not None and skip.retry_ms <= now_ms]
+
+    def next_tick_ms(self) -> int | None:
+        """When the next one is due."""
+        return min((one.retry_ms for one in self._skips.values() if one.retry_ms is not None), default=None)
+
+    @property
+    def has_news(self) -> bool:
+        """Whether `news` has something to say."""
+        return bool(self._news)
+
+    def news(self) -> list[tuple[str, dict[str, Field]]]:
+        """Kinds and fields of events to send; empties the list."""
+        news, self._news = self._news, []
+        if len(news) > SENTENCES:
+            rest = len(news) - SENTENCES
+            text = f"{rest} more paths that match are not followed; `fleetglass-agent sources` names them"
+            news = [*news[:SENTENCES], (EventKind.NOTICE, {"text": text})]
+        return news
