@@ -5,9 +5,9 @@ import time
 
 import psutil
 from fleetglass_agent.metrics import portable
+from fleetglass_agent.metrics.catalogue import built_in
 from fleetglass_agent.metrics.registry import Registry
 from fleetglass_agent.metrics.settings import MetricsSettings
-from fleetglass_agent.metrics.table import built_in
 
 TICKS = 500
 ROUNDS = 7

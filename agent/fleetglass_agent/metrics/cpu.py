@@ -40,15 +40,15 @@ class CpuSource:
         self.series: tuple[str, ...] = SERIES
         self._stat = stat
         self._per_core = per_core
-        self._before: list[int] = []
+        self._ticks = Counters()
         self._kernel = Counters()
-        self._cores: dict[bytes, list[int]] = {}
+        self._cores: dict[bytes, Counters] = {}
 
     def read(self, now_ms: int) -> Sequence[float]:
         data = self._stat.read()
         try:
             end = data.index(b"\n")
-            now = _ticks(data[:end].split())
+            ticks = _ticks(data[:end].split())
             # Between these two stands everything else that counts; before them a number for each interrupt line.
             start = data.index(b"\nctxt ")
             words = data[start : data.find(b"\nsoftirq", start)].split(None, 12)
@@ -57,25 +57,23 @@ class CpuSource:
             running, blocked = int(facts[b"procs_running"]), int(facts[b"procs_blocked"])
         except (ValueError, KeyError, IndexError):
             raise Off("/proc/stat is not what a Linux kernel prints") from None
-        values = _shares(self._before, now)
-        self._before = now
+        values = _shares(self._ticks.deltas(ticks, now_ms)[1])
         values += self._kernel.per_second((switches, forks), now_ms)
         # The agent itself runs while it asks.
         values += (max(0, running - 1), blocked)
         if self._per_core:
-            values += self._core_shares(data, end)
+            values += self._core_shares(data, end, now_ms)
         return values
 
-    def _core_shares(self, data: bytes, end: int) -> list[float]:
+    def _core_shares(self, data: bytes, end: int, now_ms: int) -> list[float]:
         before, self._cores = self._cores, {}
         shares = []
         for line in data[end + 1 :].split(b"\n"):
             if not line.startswith(b"cpu"):
                 break
             words = line.split()
-            now = _ticks(words)
-            self._cores[words[0]] = now
-            shares.append(_busy(before.get(words[0], []), now))
+            counters = self._cores[words[0]] = before.get(words[0]) or Counters()
+            shares.append(_busy(counters.deltas(_ticks(words), now_ms)[1]))
         if list(before) != list(self._cores):
             cores = [name[3:].decode("ascii", "replace") for name in self._cores]
             self.series = SERIES + tuple(f"cpu.core_util_pct[{core}]" for core in cores)
@@ -86,28 +84,21 @@ class CpuSource:
 
 
 def _ticks(words: list[bytes]) -> list[int]:
+    """The columns of a line, then what is idle, then the whole as iostat takes it: guests are inside user and nice."""
     ticks = [int(word) for word in words[1 : COLUMNS + 1]]
-    return ticks if len(ticks) == COLUMNS else ticks + [0] * (COLUMNS - len(ticks))
+    if len(ticks) < COLUMNS:
+        ticks += [0] * (COLUMNS - len(ticks))
+    return [*ticks, ticks[3] + ticks[4], sum(ticks[:8])]
 
 
-def _whole(before: list[int], now: list[int]) -> int:
-    """The ticks of an interval, as iostat takes them: guests are inside user and nice."""
-    return sum(now[:8]) - sum(before[:8])
-
-
-def _shares(before: list[int], now: list[int]) -> list[float]:
-    if not before or (whole := _whole(before, now)) <= 0:
-        return [nan] * 9
-    factor = 100 / whole
-    # idle and iowait can fall by a tick (proc_stat(5) says so); what fell is unknown.
-    user, nice, system, idle, iowait, irq, softirq, steal, guest, guest_nice = (
-        (new - old) * factor if new >= old else nan for new, old in zip(now, before, strict=True)
-    )
+def _shares(deltas: list[float]) -> list[float]:
+    # idle and iowait can fall by a tick (proc_stat(5) says so); what fell is unknown, the other shares stand.
+    whole = deltas[11]
+    factor = 100 / whole if whole else nan
+    user, nice, system, idle, iowait, irq, softirq, steal, guest, guest_nice = (ticks * factor for ticks in deltas[:10])
     return [user, nice, system + irq + softirq, iowait, steal, idle, irq, softirq, guest + guest_nice]
 
 
-def _busy(before: list[int], now: list[int]) -> float:
-    if not before or (whole := _whole(before, now)) <= 0:
-        return nan
-    idle = now[3] - before[3] + now[4] - before[4]
-    return 100 * (whole - idle) / whole if 0 <= idle <= whole else nan
+def _busy(deltas: list[float]) -> float:
+    idle, whole = deltas[10:]
+    return 100 * (whole - idle) / whole if idle <= whole > 0 else nan

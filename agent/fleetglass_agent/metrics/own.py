@@ -5,8 +5,8 @@ core, bytes.
 """
 
 from collections.abc import Callable, Sequence
-from math import nan
 
+from fleetglass_agent.metrics.rates import Counters
 from fleetglass_agent.metrics.source import Off, Reader
 
 SERIES = ("agent.cpu_pct", "agent.resident_bytes")
@@ -22,20 +22,16 @@ class OwnSource:
         self._statm = statm
         self._page_bytes = page_bytes
         self._cpu_ns = cpu_ns
-        self._before: tuple[int, int] | None = None
+        self._cpu = Counters()
 
     def read(self, now_ms: int) -> Sequence[float]:
-        used_ns, before = self._cpu_ns(), self._before
-        self._before = (used_ns, now_ms)
-        cpu_pct = nan
-        if before and now_ms > before[1]:
-            # ns in ms are millionths.
-            cpu_pct = (used_ns - before[0]) / (now_ms - before[1]) / 10_000
+        (cpu_ns_per_s,) = self._cpu.per_second((self._cpu_ns(),), now_ms)
         try:
             resident = int(self._statm.read().split(None, 2)[1]) * self._page_bytes
         except (ValueError, IndexError):
             raise Off("/proc/self/statm is not what a Linux kernel prints") from None
-        return cpu_pct, resident
+        # A core's second has 1,000,000,000 ns.
+        return cpu_ns_per_s / 10_000_000, resident
 
     def close(self) -> None:
         self._statm.close()

@@ -8,10 +8,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from fleetglass_agent.metrics.catalogue import factories
 from fleetglass_agent.metrics.plugins import find_plugins, parse_entry_points
 from fleetglass_agent.metrics.registry import Registry
 from fleetglass_agent.metrics.settings import MetricsSettings
-from fleetglass_agent.metrics.table import all_sources
 
 PAGE = Path(__file__).parents[3] / "docs/plugins.md"
 # What an agent does with its table of sources, told as JSON.
@@ -20,8 +20,8 @@ import json
 from array import array
 from fleetglass_agent.metrics.registry import Registry
 from fleetglass_agent.metrics.settings import MetricsSettings
-from fleetglass_agent.metrics.table import all_sources
-registry = Registry(MetricsSettings(), all_sources())
+from fleetglass_agent.metrics.catalogue import factories
+registry = Registry(MetricsSettings(), factories())
 registry.open(0)
 series, data = registry.read(0)
 values = array("f")
@@ -65,7 +65,7 @@ def test_the_worked_example_is_found_in_a_wheel_that_is_installed_somewhere_else
 
 
 def test_without_it_the_table_is_the_built_in_one():
-    assert "openfiles" not in [factory.name for factory in all_sources()]
+    assert "openfiles" not in [factory.name for factory in factories()]
 
 
 def test_only_our_group_is_read_and_extras_and_comments_are_not():

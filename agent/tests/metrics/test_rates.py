@@ -25,11 +25,14 @@ def test_a_counter_that_fell_is_unknown_once_and_then_counts_again():
     assert counters.per_second([2_500, 20], 2_000) == [2_000.0, 0.0]
 
 
-def test_a_second_reading_in_the_same_millisecond_is_unknown_and_forgotten():
+def test_a_reading_too_soon_is_forgotten_and_what_was_known_stands():
     counters = Counters()
     counters.per_second([0], 0)
-    assert isnan(counters.per_second([50], 0)[0])
+    # Nothing was known yet.
+    assert isnan(counters.per_second([50], 3)[0])
     assert counters.per_second([100], 1_000) == [100.0]
+    assert counters.per_second([190], 1_003) == [100.0]
+    assert counters.per_second([200], 1_100) == [1_000.0]
 
 
 def test_another_number_of_counters_starts_anew():

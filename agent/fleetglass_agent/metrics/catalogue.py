@@ -21,6 +21,6 @@ def built_in() -> tuple[Factory, ...]:
     return portable.SOURCES
 
 
-def all_sources(*last: Factory) -> Sequence[Factory]:
+def factories(*last: Factory) -> Sequence[Factory]:
     """The whole table. `last` is asked last, so that its values win: `iostat`."""
     return (*built_in(), *find_plugins(), *last)
