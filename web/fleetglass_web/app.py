@@ -1,0 +1,100 @@
+"""The web application: the HTTP contract as one table, in its order.
+
+`create_app(view, settings)` needs a `FleetView` and knows nothing of where it runs. `uvicorn_config` serves it with the
+protocol that writes one frame to many; on any other ASGI server the same app works, only dearer.
+"""
+
+import contextlib
+import logging
+from collections.abc import AsyncIterator
+from typing import Any
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route, WebSocketRoute
+
+from fleetglass_web.api import health, hosts, problems
+from fleetglass_web.auth.guard import Guard
+from fleetglass_web.auth.origin import OriginPolicy
+from fleetglass_web.live.exchange import Exchange
+from fleetglass_web.live.subscription import MESSAGE_BYTES_MAX
+from fleetglass_web.settings import WebSettings
+from fleetglass_web.static_files import StaticFiles
+from fleetglass_web.transports import websocket
+from fleetglass_web.transports.broadcast import BroadcastProtocol, write_all
+from fleetglass_web.transports.pulse import Pulse
+from fleetglass_web.view import FleetView
+
+log = logging.getLogger(__name__)
+
+# A browser answers a ping by itself; two unanswered in a row are a dead connection.
+PING_INTERVAL_S = 20.0
+PING_TIMEOUT_S = 30.0
+
+
+async def get_dashboard(request: Request) -> Response:
+    """Everything that is no route: the dashboard's files and pages."""
+    files: StaticFiles = request.app.state.files
+    return files.get(request)
+
+
+ROUTES = (
+    Route("/api/v1/hosts", hosts.get_hosts, methods=["GET"]),
+    WebSocketRoute("/api/v1/live", websocket.live),
+    Route("/healthz", health.get_healthz, methods=["GET"]),
+    Route("/readyz", health.get_readyz, methods=["GET"]),
+    Route("/{path:path}", get_dashboard, methods=["GET"]),
+)
+
+
+def create_app(view: FleetView, settings: WebSettings | None = None) -> Starlette:
+    """The application over a fleet."""
+    settings = settings or WebSettings()
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        pulse: Pulse = app.state.pulse
+        pulse.start()
+        try:
+            yield
+        finally:
+            pulse.stop()
+
+    app = Starlette(
+        routes=list(ROUTES),
+        lifespan=lifespan,
+        middleware=[Middleware(Guard, policy=OriginPolicy(settings.hosts, settings.origins))],
+        exception_handlers={
+            problems.Problem: problems.on_problem,
+            HTTPException: problems.on_http_exception,
+        },
+    )
+    app.state.view = view
+    app.state.settings = settings
+    app.state.pulse = Pulse(view, Exchange(view, write_all))
+    app.state.files = StaticFiles(settings.static)
+    return app
+
+
+def uvicorn_config(app: Starlette, **changes: Any) -> uvicorn.Config:  # any: uvicorn's own keywords
+    """How to serve the app. `changes` are uvicorn's keywords: host, port, fd, ssl_certfile, root_path ..."""
+    keywords: dict[str, Any] = {
+        "ws": BroadcastProtocol,
+        "ws_max_size": 2 * MESSAGE_BYTES_MAX,
+        "ws_ping_interval": PING_INTERVAL_S,
+        "ws_ping_timeout": PING_TIMEOUT_S,
+        "ws_per_message_deflate": False,
+        "lifespan": "on",
+        "log_config": None,
+        "log_level": "warning",
+        "access_log": False,
+        "server_header": False,
+        "timeout_graceful_shutdown": 3,
+        "h11_max_incomplete_event_size": 64 << 10,
+        **changes,
+    }
+    return uvicorn.Config(app, **keywords)

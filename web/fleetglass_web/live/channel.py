@@ -1,0 +1,129 @@
+"""A channel: one question, one frame for everybody who asked it.
+
+It knows which hosts its filter matches now and which subscribers it has, and hands each frame to all of them: those
+whose sinks take more get the same bytes in one loop (`write_all`), the others keep what they must (`Subscriber.keep`).
+`metrics` and `lines` are its two kinds.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+
+from fleetglass_web.live import messages as m
+from fleetglass_web.live.messages import Frame
+from fleetglass_web.live.subscriber import Sink, Subscriber
+from fleetglass_web.query import hostfilter
+from fleetglass_web.view import FleetView, Host
+
+# Writes the same bytes to many sinks; returns the positions of those that take no more for now.
+WriteAll = Callable[[Sequence[Sink], bytes], list[int]]
+
+
+def write_all_plain(sinks: Sequence[Sink], data: bytes) -> list[int]:
+    """`WriteAll` for any sink."""
+    return [at for at, sink in enumerate(sinks) if not sink.write(data)]
+
+
+class Channel:
+    """Members and subscribers of one question."""
+
+    def __init__(self, number: int, hosts: str, view: FleetView, write_all: WriteAll = write_all_plain) -> None:
+        self.number = number
+        self.view = view
+        self.version = 0  # grows with each change of membership
+        self.members: dict[int, Host] = {}
+        self.subscribers: dict[Subscriber, int] = {}  # -> how many of its subscriptions ask this
+        self._matches = hostfilter.parse(hosts).matches
+        self._write_all = write_all
+        self._left: dict[int, int] = {}  # host -> version at which it left
+        self._ready: dict[str, tuple[list[Subscriber], list[Sink]]] | None = None
+        for host in view.hosts():
+            if self._matches(host.name, host.labels):
+                self._enter(host)
+
+    # -- hosts --------------------------------------------------------------------------------------------------
+
+    def hosts_changed(self, upsert: Sequence[Host], remove: Sequence[int]) -> None:
+        """Let hosts in and out as the filter says, and tell it to the subscribers."""
+        entered: list[Host] = []
+        left = [host for host in remove if host in self.members]
+        for host in upsert:
+            if self._matches(host.name, host.labels):
+                entered.append(host)
+            elif host.host in self.members:
+                left.append(host.host)
+        if not entered and not left:
+            return
+        self.version += 1
+        for host in entered:
+            self._enter(host)
+        for number in left:
+            self._leave(number)
+        self.send(Frame(m.Hosts(self.number, entered, left)))
+
+    def _enter(self, host: Host) -> None:
+        self.members[host.host] = host
+        self._left.pop(host.host, None)
+
+    def _leave(self, number: int) -> None:
+        del self.members[number]
+        self._left[number] = self.version
+
+    def name_of(self, host: int) -> str:
+        """The display name; empty for a host that left."""
+        member = self.members.get(host)
+        return member.name if member else ""
+
+    def hosts_frame(self, since: int | None = None) -> Frame:
+        """All members; with a version also the hosts that left after it."""
+        left = [] if since is None else [host for host, version in self._left.items() if version > since]
+        return Frame(m.Hosts(self.number, list(self.members.values()), left))
+
+    def state_since(self, version: int) -> Iterable[Frame]:
+        """What a subscriber needs that missed everything after `version`."""
+        return (self.hosts_frame(version),)
+
+    # -- subscribers --------------------------------------------------------------------------------------------
+
+    def add(self, subscriber: Subscriber) -> None:
+        """One more subscription of this subscriber."""
+        self.subscribers[subscriber] = self.subscribers.get(subscriber, 0) + 1
+        self._ready = None
+
+    def discard(self, subscriber: Subscriber) -> None:
+        """One subscription less; with the last one nothing more is sent."""
+        left = self.subscribers.get(subscriber, 0) - 1
+        if left > 0:
+            self.subscribers[subscriber] = left
+        elif self.subscribers.pop(subscriber, None) is not None:
+            subscriber.forget(self)
+        self._ready = None
+
+    def readiness_changed(self) -> None:
+        """A subscriber's sink became full or free."""
+        self._ready = None
+
+    def _ready_by_encoding(self) -> dict[str, tuple[list[Subscriber], list[Sink]]]:
+        if self._ready is None:
+            self._ready = {}
+            for subscriber in self.subscribers:
+                if subscriber.takes_frames_of(self):
+                    people, sinks = self._ready.setdefault(subscriber.encoding, ([], []))
+                    people.append(subscriber)
+                    sinks.append(subscriber.sink)
+        return self._ready
+
+    def send(self, frame: Frame) -> None:
+        """Give a frame to every subscriber."""
+        ready = self._ready_by_encoding()
+        if sum(len(people) for people, _sinks in ready.values()) != len(self.subscribers):
+            for subscriber in list(self.subscribers):
+                if not subscriber.takes_frames_of(self):
+                    subscriber.offer(self, frame)
+        for encoding, (people, sinks) in list(ready.items()):
+            data = frame.encoded(encoding, people[0].encode)
+            if data:
+                for at in self._write_all(sinks, data):
+                    people[at].blocked()
+
+    def lines_after(self, cursor: bytes) -> tuple[Sequence[Frame], bytes | None]:
+        """Frames behind a cursor, and where they end; None: they end at the present."""
+        raise NotImplementedError("only channels of lines are resumed")

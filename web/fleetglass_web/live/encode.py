@@ -1,0 +1,157 @@
+"""Messages as the maps of the live protocol, in MessagePack or JSON, ready for a WebSocket.
+
+In MessagePack arrays of numbers are `bin`: u32, f64 and f32, little-endian, row after row. In JSON they are flat
+lists, NaN is null and a float32 is written in its shortest form. Lines are bytes in MessagePack; in JSON they are
+text, with replacement characters where they are not UTF-8.
+
+The bytes carry their WebSocket header (RFC 6455, section 5.2: final, unmasked), so that a transport writes them as
+they are.
+"""
+
+import struct
+from collections.abc import Callable, Mapping
+from typing import Any, assert_never
+
+import msgspec
+
+from fleetglass_web.live import messages as m
+from fleetglass_web.live.float32 import as_lists
+from fleetglass_web.view import Block, Host
+
+MSGPACK = "msgpack"
+JSON = "json"
+_BINARY, _TEXT = 0x82, 0x81
+
+Map = dict[str, Any]  # any: the maps of the protocol
+
+
+def host_map(host: Host) -> Map:
+    """A host as the live protocol and the API show it."""
+    return {
+        "host": host.host,
+        "agent_id": host.agent_id,
+        "name": host.name,
+        "labels": dict(host.labels),
+        "state": host.state.value,
+        "last_ms": host.last_ms,
+        "interval_ms": host.interval_ms,
+        "platform": dict(host.platform),
+        "agent_version": host.agent_version,
+        "address": host.address,
+        "clock_offset_ms": host.clock_offset_ms,
+        "schema": host.schema,
+        "streams": host.streams,
+        "lag_ms": host.lag_ms,
+        "first_ms": host.first_ms,
+        "problems": list(host.problems),
+    }
+
+
+def _packed_block(block: Block) -> Map:
+    return {
+        "schema": block.schema,
+        "hosts": block.hosts.astype("<u4", copy=False).tobytes(),
+        "time_ms": block.time_ms.astype("<f8", copy=False).tobytes(),
+        "values": block.values.astype("<f4", copy=False).tobytes(),
+    }
+
+
+def _listed_block(block: Block) -> Map:
+    return {
+        "schema": block.schema,
+        "hosts": block.hosts.tolist(),
+        "time_ms": block.time_ms.tolist(),
+        "values": as_lists(block.values.ravel()),
+    }
+
+
+def _text(line: bytes) -> str:
+    return line.decode("utf-8", "replace")
+
+
+def _raw(line: bytes) -> bytes:
+    return line
+
+
+def to_map(message: m.Message, block: Callable[[Block], Map], line: Callable[[bytes], str | bytes]) -> Map:
+    """The map of a message; `block` and `line` decide how arrays and lines are written."""
+    match message:
+        case m.Samples(ch, blocks):
+            return {"op": "samples", "ch": ch, "blocks": [block(one) for one in blocks]}
+        case m.Lines(ch, cursor, batches):
+            return {"op": "lines", "ch": ch, "cursor": cursor, "batches": [_batch(batch, line) for batch in batches]}
+        case m.Hosts(ch, upsert, remove):
+            return {"op": "hosts", "ch": ch, "upsert": [host_map(host) for host in upsert], "remove": list(remove)}
+        case m.Schema(ch, schema, series):
+            return {"op": "schema", "ch": ch, "schema": schema, "series": series}
+        case m.Subscribed(about, ch):
+            return {"op": "subscribed", "id": about, "ch": ch}
+        case m.GapMark():
+            return _gap(message)
+        case m.Counts(ch, time_ms, counts, one_in):
+            return {"op": "counts", "ch": ch, "time_ms": time_ms, **counts, "one_in": one_in}
+        case m.Error(about, text):
+            return {"op": "error", "message": text} if about is None else {"op": "error", "id": about, "message": text}
+        case m.Welcome(hub, version, time_ms):
+            return {"op": "welcome", "hub": hub, "version": version, "time_ms": time_ms}
+        case _:
+            assert_never(message)
+
+
+def _batch(batch: m.Batch, line: Callable[[bytes], str | bytes]) -> Map:
+    return {
+        "host": batch.host,
+        "stream": batch.stream,
+        "path": batch.path,
+        "time_ms": batch.time_ms,
+        "raw_ms": batch.raw_ms,
+        "lines": [(offset, line(data)) for offset, data in batch.lines],
+    }
+
+
+def _gap(mark: m.GapMark) -> Map:
+    gap = mark.gap
+    fields: Map = {
+        "op": "gap",
+        "ch": mark.ch,
+        "host": gap.host if gap.host >= 0 else None,
+        "stream": gap.stream if gap.stream >= 0 else None,
+        "path": gap.path,
+        "from_ms": gap.from_ms,
+        "to_ms": gap.to_ms,
+        "lines": gap.lines,
+        "bytes": gap.bytes,
+        "why": gap.why,
+    }
+    if mark.one_in is not None:
+        fields["one_in"] = mark.one_in
+    return fields
+
+
+def websocket_frame(first: int, payload: bytes) -> bytes:
+    """One unmasked, final frame; `first` holds the final bit and the opcode."""
+    length = len(payload)
+    if length < 126:
+        return bytes((first, length)) + payload
+    if length < 65_536:
+        return struct.pack("!BBH", first, 126, length) + payload
+    return struct.pack("!BBQ", first, 127, length) + payload
+
+
+def _msgpack(message: m.Message) -> bytes:
+    return msgspec.msgpack.encode(to_map(message, _packed_block, _raw))
+
+
+def _json(message: m.Message) -> bytes:
+    return msgspec.json.encode(to_map(message, _listed_block, _text))
+
+
+# Encoding -> the same without a WebSocket header, for transports that write the header themselves.
+BARE = {MSGPACK: "msgpack-bare", JSON: "json-bare"}
+
+ENCODERS: Mapping[str, Callable[[m.Message], bytes]] = {
+    MSGPACK: lambda message: websocket_frame(_BINARY, _msgpack(message)),
+    JSON: lambda message: websocket_frame(_TEXT, _json(message)),
+    BARE[MSGPACK]: _msgpack,
+    BARE[JSON]: _json,
+}

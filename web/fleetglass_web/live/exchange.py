@@ -1,0 +1,227 @@
+"""The exchange: every channel, every subscriber, and what happens between them.
+
+It turns client messages into subscriptions, the view's news into frames, and the passing of time into ticks. Channels
+live as long as somebody is subscribed. It is the one delivery core below WebSocket, events, text and polling.
+
+In: client messages, the view's `Watcher` calls, `now_ms`. Out: bytes to sinks, and `view.want`. The shell calls `tick`
+at `next_tick_ms`.
+"""
+
+import logging
+from collections.abc import Callable, Sequence
+
+from fleetglass_web.live import interest
+from fleetglass_web.live import messages as m
+from fleetglass_web.live.channel import Channel, WriteAll, write_all_plain
+from fleetglass_web.live.lines import LinesChannel
+from fleetglass_web.live.metrics import MetricsChannel
+from fleetglass_web.live.subscriber import Sink, Subscriber
+from fleetglass_web.live.subscription import (
+    ClientError,
+    LogsQuestion,
+    Question,
+    Subscribe,
+    Unsubscribe,
+    read,
+)
+from fleetglass_web.query import cursor
+from fleetglass_web.view import Block, FleetView, Gap, Host, LineBatch
+
+log = logging.getLogger(__name__)
+
+SUBSCRIPTIONS_MAX = 64  # a connection; the dashboard has about five
+# Rubbish is answered; a client that sends nothing else is closed.
+ERRORS_MAX = 20
+# A client that subscribes and unsubscribes without end would make the hub build states without end.
+MESSAGES_PER_S = 50
+CHECK_MS = 1_000
+
+CLOSE_RUBBISH = 1008
+
+
+class _Manners:
+    """How a client behaves: errors in a row of messages, and messages in the running second."""
+
+    __slots__ = ("errors", "messages", "second")
+
+    def __init__(self) -> None:
+        self.errors = self.messages = self.second = 0
+
+    def is_flood(self, now_ms: float) -> bool:
+        second = int(now_ms // 1_000)
+        if second != self.second:
+            self.second, self.messages = second, 0
+        self.messages += 1
+        return self.messages > MESSAGES_PER_S
+
+
+class Exchange:
+    """All live delivery of one hub."""
+
+    def __init__(self, view: FleetView, write_all: WriteAll = write_all_plain) -> None:
+        self.view = view
+        self.channels: dict[Question, Channel] = {}
+        self.subscribers: dict[Subscriber, _Manners] = {}
+        self._write_all = write_all
+        self._next_number = 1
+        self._wanted: dict[int, int] = {}
+        self._check_ms = 0.0
+
+    # -- clients ------------------------------------------------------------------------------------------------
+
+    def open(self, encoding: str, encode: Callable[[m.Message], bytes], sink: Sink, now_ms: float) -> Subscriber:
+        """Greet a new client."""
+        subscriber = Subscriber(encoding, encode, sink, now_ms)
+        self.subscribers[subscriber] = _Manners()
+        subscriber.say(m.Welcome(self.view.hub_id, self.view.version, now_ms))
+        return subscriber
+
+    def close(self, subscriber: Subscriber) -> None:
+        """A client is gone, in whatever way."""
+        subscriber.is_closed = True
+        subscriber.is_ready = False
+        self.subscribers.pop(subscriber, None)
+        for about in list(subscriber.channels):
+            self._end(subscriber, about)
+        self._interest_changed()
+
+    def receive(self, subscriber: Subscriber, data: str | bytes, now_ms: float) -> None:
+        """Act on one message of a client; what is wrong with it is answered with an `error`."""
+        manners = self.subscribers.get(subscriber)
+        if manners is None or subscriber.is_closed:
+            return
+        if manners.is_flood(now_ms):
+            subscriber.close(CLOSE_RUBBISH, f"more than {MESSAGES_PER_S} messages in a second; subscribe once")
+            return
+        try:
+            self.act(subscriber, read(data))
+            manners.errors = 0
+        except ClientError as error:
+            manners.errors += 1
+            subscriber.say(m.Error(error.id, str(error)))
+            if manners.errors >= ERRORS_MAX:
+                subscriber.close(
+                    CLOSE_RUBBISH, f"{ERRORS_MAX} messages in a row were errors; the last: {str(error)[:60]}"
+                )
+
+    def act(self, subscriber: Subscriber, message: Subscribe | Unsubscribe) -> None:
+        """Subscribe or unsubscribe.
+
+        Raises:
+            ClientError: the id is taken, unknown, or one too many.
+        """
+        if isinstance(message, Subscribe):
+            self._subscribe(subscriber, message)
+        elif message.id not in subscriber.channels:
+            raise ClientError(f"id {message.id} is not subscribed; nothing to end", message.id)
+        else:
+            self._end(subscriber, message.id)
+        self._interest_changed()
+
+    def _subscribe(self, subscriber: Subscriber, said: Subscribe) -> None:
+        if said.id in subscriber.channels:
+            raise ClientError(f"id {said.id} is already subscribed; unsubscribe it first or take another", said.id)
+        if len(subscriber.channels) >= SUBSCRIPTIONS_MAX:
+            raise ClientError(f"{SUBSCRIPTIONS_MAX} subscriptions a connection are the most; end one first", said.id)
+        channel = self._channel(said.question)
+        subscriber.channels[said.id] = channel
+        subscriber.say(m.Subscribed(said.id, channel.number))
+        if isinstance(channel, MetricsChannel):
+            state = list(channel.first_state(said.history_s))
+            channel.add(subscriber)
+            subscriber.send_state(channel, state)
+        elif isinstance(channel, LinesChannel):
+            state = [channel.hosts_frame()]
+            if said.resume is None:
+                state += channel.tail(said.tail)
+            channel.add(subscriber)
+            subscriber.send_state(channel, state)
+            if said.resume is not None:
+                subscriber.catch_up(channel, said.resume)
+                channel.readiness_changed()
+
+    def _channel(self, question: Question) -> Channel:
+        channel = self.channels.get(question)
+        if channel is None:
+            make = LinesChannel if isinstance(question, LogsQuestion) else MetricsChannel
+            channel = make(self._next_number, question, self.view, self._write_all)  # type: ignore[arg-type]  # by kind
+            self._next_number += 1
+            self.channels[question] = channel
+        return channel
+
+    def _end(self, subscriber: Subscriber, about: int) -> None:
+        channel = subscriber.channels.pop(about)
+        channel.discard(subscriber)
+        if not channel.subscribers:
+            for question, known in list(self.channels.items()):
+                if known is channel:
+                    del self.channels[question]
+
+    def _interest_changed(self) -> None:
+        wanted = interest.wanted(channel for channel in self.channels.values() if isinstance(channel, MetricsChannel))
+        if wanted != self._wanted:
+            self._wanted = wanted
+            self.view.want(wanted)
+
+    # -- news from the fleet ------------------------------------------------------------------------------------
+
+    def hosts_changed(self, upsert: Sequence[Host], remove: Sequence[int]) -> None:
+        """Hosts came, went or changed."""
+        for channel in list(self.channels.values()):
+            channel.hosts_changed(upsert, remove)
+        self._interest_changed()
+
+    def rows_arrived(self, now_ms: float) -> None:
+        """New samples can be asked for."""
+        for channel in self.channels.values():
+            if isinstance(channel, MetricsChannel):
+                channel.rows_arrived(now_ms)
+
+    def lines_arrived(self, batches: Sequence[LineBatch], now_ms: float) -> None:
+        """New lines: sent at once."""
+        position: list[str] = []
+
+        def here() -> str:
+            if not position:
+                position.append(cursor.to_text(self.view.cursor()))
+            return position[0]
+
+        for channel in list(self.channels.values()):
+            if isinstance(channel, LinesChannel):
+                channel.lines_arrived(batches, now_ms, here)
+
+    def gaps_found(self, gaps: Sequence[Gap]) -> None:
+        """Something is missing."""
+        for channel in list(self.channels.values()):
+            if isinstance(channel, LinesChannel):
+                channel.gaps_found(gaps)
+
+    # -- time ---------------------------------------------------------------------------------------------------
+
+    def next_tick_ms(self) -> float | None:
+        """When to call `tick`; None: when something happens."""
+        if not self.subscribers:
+            return None
+        due = [self._check_ms + CHECK_MS]
+        for channel in self.channels.values():
+            if isinstance(channel, MetricsChannel):
+                due.append(channel.next_tick_ms())
+            elif isinstance(channel, LinesChannel) and (ends_ms := channel.next_tick_ms()) is not None:
+                due.append(ends_ms)
+        return min(due)
+
+    def tick(self, now_ms: float) -> None:
+        """Send what is due."""
+        arrived: dict[int, tuple[int, Sequence[Block]]] = {}
+        for channel in list(self.channels.values()):
+            if isinstance(channel, MetricsChannel):
+                if channel.next_tick_ms() <= now_ms:
+                    if channel.mark not in arrived:
+                        arrived[channel.mark] = self.view.arrived(channel.mark)
+                    channel.tick(now_ms, *arrived[channel.mark])
+            elif isinstance(channel, LinesChannel):
+                channel.tick(now_ms)
+        if now_ms >= self._check_ms + CHECK_MS:
+            self._check_ms = now_ms
+            for subscriber in list(self.subscribers):
+                subscriber.check(now_ms)

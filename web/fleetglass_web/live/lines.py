@@ -1,0 +1,177 @@
+"""A channel of lines: what arrives, of its hosts and paths, that its patterns let through, at once.
+
+In: line batches of the view in arrival order. Out: `lines` frames, each with a cursor behind its last line; `gap`
+frames; and, with a limit, `counts` and a `sampled` gap for each second in which lines were left out.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+
+from fleetglass_web.live import messages as m
+from fleetglass_web.live.channel import Channel, WriteAll, write_all_plain
+from fleetglass_web.live.messages import Frame
+from fleetglass_web.live.sampler import Sampler
+from fleetglass_web.live.subscription import LogsQuestion
+from fleetglass_web.query import cursor
+from fleetglass_web.query.glob import compile_glob
+from fleetglass_web.query.pattern import compile_pattern
+from fleetglass_web.view import CursorError, FleetView, Gap, LineBatch
+
+# A frame of this size is written in one go and is small beside a client's share of memory.
+FRAME_BYTES = 64 << 10
+
+
+def split_lines(data: bytes, start: int) -> list[tuple[int, bytes]]:
+    """Each line without its end, with the offset of its first byte; what has no end is a line too."""
+    found = []
+    at = start
+    for line in data.split(b"\n"):
+        found.append((at, line[:-1] if line.endswith(b"\r") else line))
+        at += len(line) + 1
+    if (not found[-1][1] and data.endswith((b"\n", b"\r\n"))) or not data:
+        found.pop()
+    return found
+
+
+def line_test(match: str | None, exclude: str | None) -> Callable[[bytes], bool] | None:
+    """The test that both patterns mean together; None lets everything through."""
+    wanted = compile_pattern(match).search if match else None
+    unwanted = compile_pattern(exclude, "exclude").search if exclude else None
+    if wanted and unwanted:
+        return lambda line: wanted(line) and not unwanted(line)
+    if unwanted:
+        return lambda line: not unwanted(line)
+    return wanted
+
+
+class LinesChannel(Channel):
+    """Lines for one `LogsQuestion`."""
+
+    def __init__(
+        self, number: int, question: LogsQuestion, view: FleetView, write_all: WriteAll = write_all_plain
+    ) -> None:
+        super().__init__(number, question.hosts, view, write_all)
+        self.question = question
+        self._path_matches = compile_glob(question.path)
+        self._path = None if question.path == "*" else question.path
+        self._lets_through = line_test(question.match, question.exclude)
+        self._sampler = Sampler(question.max_lines_per_s) if question.max_lines_per_s else None
+
+    # -- live ---------------------------------------------------------------------------------------------------
+
+    def lines_arrived(self, batches: Sequence[LineBatch], now_ms: float, position: Callable[[], str]) -> None:
+        """Send what is this channel's; `position` gives the cursor behind these batches."""
+        own = self.own(batches)
+        if self._sampler:
+            self.tick(now_ms)
+            own = self._sampled(own, now_ms)
+        if own:
+            self.send(Frame(m.Lines(self.number, position(), own)))
+
+    def own(self, batches: Sequence[LineBatch]) -> list[m.Batch]:
+        """The lines of this channel, split and matched."""
+        found = []
+        for batch in batches:
+            member = self.members.get(batch.host)
+            if member is None or batch.partial or not self._path_matches(batch.path):
+                continue
+            lines = split_lines(batch.data, batch.start)
+            if self._lets_through:
+                test = self._lets_through
+                lines = [line for line in lines if test(line[1])]
+            if lines:
+                found.append(_batch(member.name, batch, lines))
+        return found
+
+    def gaps_found(self, gaps: Sequence[Gap]) -> None:
+        """Tell what is missing from this channel's streams."""
+        for gap in gaps:
+            if gap.host in self.members and self._path_matches(gap.path):
+                self.send(self._gap_frame(gap))
+
+    def _gap_frame(self, gap: Gap) -> Frame:
+        return Frame(m.GapMark(self.number, self.name_of(gap.host), gap))
+
+    # -- the limit ----------------------------------------------------------------------------------------------
+
+    def _sampled(self, own: Sequence[m.Batch], now_ms: float) -> list[m.Batch]:
+        assert self._sampler is not None
+        found = []
+        for batch in own:
+            chosen = self._sampler.take([line for _offset, line in batch.lines], now_ms)
+            lines = [line for line, is_chosen in zip(batch.lines, chosen, strict=True) if is_chosen]
+            if lines:
+                found.append(batch._replace(lines=lines))
+        return found
+
+    def next_tick_ms(self) -> float | None:
+        """When to call `tick`; None: only lines bring something."""
+        return self._sampler.next_tick_ms() if self._sampler else None
+
+    def tick(self, now_ms: float) -> None:
+        """Close the second that ended, if lines of it were left out."""
+        second = self._sampler.ended(now_ms) if self._sampler else None
+        if second:
+            end_ms = second.start_ms + 1_000
+            gap = Gap(-1, -1, "", second.start_ms, end_ms, second.left_out, None, "sampled")
+            self.send(Frame(m.Counts(self.number, second.start_ms, second.counts, second.one_in)))
+            self.send(Frame(m.GapMark(self.number, "", gap, second.one_in)))
+
+    # -- the past -----------------------------------------------------------------------------------------------
+
+    def tail(self, lines: int) -> list[Frame]:
+        """The last `lines` lines that this channel lets through, from memory."""
+        if lines <= 0:
+            return []
+        hosts = tuple(self.members)
+        asked = lines
+        own: list[m.Batch] = []
+        # With a pattern most lines may be left out: look further back, up to what memory holds.
+        while True:
+            batches = self.view.tail(hosts, self._path, asked)
+            own = self.own(batches)
+            found = sum(len(batch.lines) for batch in own)
+            if found >= lines or not self._lets_through or sum(batch.data.count(b"\n") for batch in batches) < asked:
+                break
+            asked *= 8
+        return self._frames(_last(own, lines), cursor.to_text(self.view.cursor()))
+
+    def lines_after(self, cursor: bytes) -> tuple[Sequence[Frame], bytes | None]:
+        """Frames behind a cursor; the second value is where to go on, None at the present.
+
+        An unknown cursor gives a gap of unknown size, never silence.
+        """
+        try:
+            resumed = self.view.resume(cursor, tuple(self.members), self._path)
+        except CursorError:
+            now_ms = self.view.now_ms()
+            return [self._gap_frame(Gap(-1, -1, "", 0.0, now_ms, None, None, "retention"))], None
+        frames = [self._gap_frame(gap) for gap in resumed.gaps]
+        frames += self._frames(self.own(resumed.batches), _text_of(resumed.cursor))
+        return frames, None if resumed.is_complete else resumed.cursor
+
+    def _frames(self, own: Sequence[m.Batch], end: str) -> list[Frame]:
+        """All of these batches in one frame: only behind the last of them a cursor is known."""
+        return [Frame(m.Lines(self.number, end, own))] if own else []
+
+    def state_since(self, version: int) -> Iterable[Frame]:
+        """The hosts, if they changed."""
+        return (self.hosts_frame(version),) if version != self.version else ()
+
+
+_text_of = cursor.to_text
+
+
+def _batch(name: str, batch: LineBatch, lines: list[tuple[int, bytes]]) -> m.Batch:
+    return m.Batch(batch.host, name, batch.stream, batch.path, batch.time_ms, batch.raw_ms, lines)
+
+
+def _last(own: Sequence[m.Batch], lines: int) -> list[m.Batch]:
+    """The last lines of batches in arrival order."""
+    found: list[m.Batch] = []
+    for batch in reversed(own):
+        if lines <= 0:
+            break
+        kept = batch.lines[-lines:]
+        lines -= len(kept)
+        found.append(batch._replace(lines=kept))
+    return found[::-1]

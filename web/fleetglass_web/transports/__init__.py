@@ -1,0 +1,1 @@
+"""Thin shells that carry live delivery over WebSocket, events, text and polling."""

@@ -1,0 +1,162 @@
+"""Uvicorn's WebSocket protocol with a way below ASGI: a ready-made frame, written by the kernel call itself.
+
+ASGI's `websocket.send` costs a coroutine, a map, a new frame with its own copy of the payload and a transport's
+buffer, for every client. A fleet's frame is the same for all, so this protocol offers itself as the ASGI extension
+`fleetglass.sink`: while the transport's own buffer is empty, `write` is one `os.write(fd, frame)`. What the kernel
+does not take goes through the transport, and so does everything on TLS or where a socket has no descriptor.
+
+    channel ──frame──► write_all ──► os.write(fd)            buffer empty, plain socket
+                                └──► transport.write(rest)   full; `resume_writing` says when it is empty again
+
+Measured with `python -m tests.bench.fanout`: see docs/measurements.md.
+"""
+
+import logging
+import os
+import socket
+from asyncio import BaseTransport, Transport
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.exceptions import InvalidState
+
+from fleetglass_web.live.subscriber import Sink
+
+log = logging.getLogger(__name__)
+
+EXTENSION = "fleetglass.sink"
+
+# The kernel would swallow some 4 MB for a client that stopped reading, and a conflated client would read minutes-old
+# data first. Doubled by the kernel (socket(7)): 256 KiB with its bookkeeping, enough for 2.5 MB/s at 100 ms.
+SEND_BUFFER_BYTES = 128 << 10
+# Not yet sent bytes in the kernel (tcp(7), TCP_NOTSENT_LOWAT): beyond it a write waits here, where it can be conflated.
+NOT_SENT_BYTES = 16 << 10
+# How long a close frame may wait behind unread data before the connection is cut.
+CLOSE_WAIT_S = 5.0
+
+
+class BroadcastProtocol(WebSocketsSansIOProtocol):
+    """One WebSocket connection, and the `Sink` of its subscriber."""
+
+    fd = -1  # -1: no way below the transport
+    on_drained: Callable[[], None] | None = None
+
+    def connection_made(self, transport: BaseTransport) -> None:
+        """Bound the kernel's buffer, and learn the descriptor."""
+        super().connection_made(transport)
+        # Above 0 bytes "paused", at 0 "resumed": the transport itself tells when the short way is open again.
+        self.transport.set_write_buffer_limits(high=0)
+        self.fd = _descriptor(self.transport)
+        if self.fd >= 0:
+            _bound_kernel_buffer(self.fd)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The descriptor may be another client's from here on."""
+        self.fd = -1
+        self.on_drained = None
+        super().connection_lost(exc)
+
+    def handle_connect(self, event: Any) -> None:  # any: websockets' Request
+        """Offer the extension to the application."""
+        super().handle_connect(event)
+        scope = getattr(self, "scope", None)
+        if scope is not None:
+            scope["extensions"][EXTENSION] = {"sink": self}
+
+    def resume_writing(self) -> None:
+        """The transport's buffer is empty."""
+        super().resume_writing()
+        if self.on_drained is not None:
+            self.on_drained()
+
+    # -- Sink ---------------------------------------------------------------------------------------------------
+
+    def write(self, data: bytes) -> bool:
+        """Write a ready-made frame. True: the next may come at once."""
+        transport = self.transport
+        if transport.is_closing() or self.close_sent:
+            return False
+        rest: bytes | memoryview = data
+        if self.fd >= 0 and not transport.get_write_buffer_size():
+            try:
+                written = os.write(self.fd, data)
+            except BlockingIOError:
+                written = 0
+            except OSError as error:
+                log.debug("a browser went away while it was written to: %s", error)
+                transport.abort()
+                return False
+            if written == len(data):
+                return True
+            rest = memoryview(data)[written:]
+        transport.write(rest)
+        return not transport.get_write_buffer_size()
+
+    def waiting_bytes(self) -> int:
+        """Bytes that the kernel did not take yet."""
+        return self.transport.get_write_buffer_size()
+
+    def close(self, code: int, reason: str) -> None:
+        """Send a close frame; cut the connection when it is not answered soon."""
+        if self.close_sent or self.transport.is_closing():
+            return
+        try:
+            # A close frame holds 123 bytes of reason (RFC 6455, section 5.5).
+            self.conn.send_close(code, reason.encode()[:120].decode("utf-8", "ignore"))
+        except InvalidState:
+            self.transport.abort()
+            return
+        self.transport.write(b"".join(self.conn.data_to_send()))
+        self.close_sent = True
+        self.queue.put_nowait({"type": "websocket.disconnect", "code": code, "reason": reason})
+        if self.read_paused:
+            self.read_paused = False
+            self.transport.resume_reading()
+        self.close_timer = self.loop.call_later(CLOSE_WAIT_S, self.transport.abort)
+
+
+def write_all(sinks: Sequence[Sink], data: bytes) -> list[int]:
+    """Write the same frame to many; the positions of those that take no more.
+
+    The hot path of the hub: with 10,000 browsers it runs 10,000 times a second. The first half of `write` stands here
+    once more, which saves a call a browser.
+    """
+    size, os_write = len(data), os.write
+    full = []
+    for at, sink in enumerate(sinks):
+        if isinstance(sink, BroadcastProtocol):
+            transport = sink.transport
+            if sink.fd >= 0 and not transport.get_write_buffer_size() and not transport.is_closing():
+                try:
+                    written = os_write(sink.fd, data)
+                except OSError:
+                    written = 0  # full or gone: `write` finds out which
+                if written == size:
+                    continue
+                if written:
+                    transport.write(memoryview(data)[written:])
+                    full.append(at)
+                    continue
+        if not sink.write(data):
+            full.append(at)
+    return full
+
+
+def _descriptor(transport: Transport) -> int:
+    if transport.get_extra_info("ssl_object") is not None or transport.get_extra_info("sslcontext") is not None:
+        return -1
+    found = transport.get_extra_info("socket")
+    return found.fileno() if found is not None else -1
+
+
+def _bound_kernel_buffer(fd: int) -> None:
+    try:
+        with socket.socket(fileno=os.dup(fd)) as same:
+            same.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
+            if same.family != socket.AF_UNIX:
+                same.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                if hasattr(socket, "TCP_NOTSENT_LOWAT"):
+                    same.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, NOT_SENT_BYTES)
+    except OSError as error:  # a kernel without one of them: the transport's buffer still bounds what we hold
+        log.debug("cannot bound the send buffer of a browser: %s", error)

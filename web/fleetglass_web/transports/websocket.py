@@ -1,0 +1,112 @@
+"""`WS /api/v1/live`: client messages in, frames out, and an end that surprises nobody.
+
+On our own server frames go below ASGI (`broadcast`). On any other ASGI server `AsgiSink` sends them the usual way.
+"""
+
+import asyncio
+import contextlib
+import logging
+
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from fleetglass_web.api.problems import Problem
+from fleetglass_web.live import encode
+from fleetglass_web.live.subscriber import Subscriber
+from fleetglass_web.transports.broadcast import EXTENSION, BroadcastProtocol
+from fleetglass_web.transports.pulse import Pulse
+
+log = logging.getLogger(__name__)
+
+# Subprotocol -> encoding. A client that names none is a script: it gets JSON.
+SUBPROTOCOLS = {"fleetglass.v1": encode.MSGPACK, "fleetglass.v1.json": encode.JSON}
+
+
+class AsgiSink:
+    """A sink over `websocket.send`: one message under way at a time."""
+
+    def __init__(self, websocket: WebSocket, is_text: bool) -> None:
+        self._websocket = websocket
+        self._is_text = is_text
+        self._queue: asyncio.Queue[bytes | tuple[int, str]] = asyncio.Queue()
+        self._waiting_bytes = 0
+
+    def write(self, data: bytes) -> bool:
+        """See `Sink`. Never ready for the next: the sending task says when."""
+        self._queue.put_nowait(data)
+        self._waiting_bytes += len(data)
+        return False
+
+    def waiting_bytes(self) -> int:
+        """See `Sink`."""
+        return self._waiting_bytes
+
+    def close(self, code: int, reason: str) -> None:
+        """See `Sink`."""
+        self._queue.put_nowait((code, reason))
+
+    async def run(self, subscriber: Subscriber, pulse: Pulse) -> None:
+        """Send until the connection ends."""
+        with contextlib.suppress(WebSocketDisconnect, RuntimeError):
+            while True:
+                item = await self._queue.get()
+                if isinstance(item, tuple):
+                    await self._websocket.close(*item)
+                    return
+                await (self._websocket.send_text(item.decode()) if self._is_text else self._websocket.send_bytes(item))
+                self._waiting_bytes -= len(item)
+                if self._queue.empty():
+                    subscriber.drained(pulse.view.now_ms())
+
+
+async def serve(websocket: WebSocket, pulse: Pulse, subprotocol: str | None) -> None:
+    """Serve one accepted connection until either side ends it."""
+    encoding = SUBPROTOCOLS[subprotocol] if subprotocol else encode.JSON
+    offered = websocket.scope.get("extensions", {}).get(EXTENSION)
+    now_ms = pulse.view.now_ms
+    if offered is not None:
+        direct: BroadcastProtocol = offered["sink"]
+        subscriber = pulse.exchange.open(encoding, encode.ENCODERS[encoding], direct, now_ms())
+        direct.on_drained = lambda: subscriber.drained(now_ms())
+        await _listen(websocket, pulse, subscriber)
+        return
+    sink = AsgiSink(websocket, is_text=encoding == encode.JSON)
+    bare = encode.BARE[encoding]
+    subscriber = pulse.exchange.open(bare, encode.ENCODERS[bare], sink, now_ms())
+    sending = asyncio.create_task(sink.run(subscriber, pulse))
+    try:
+        await _listen(websocket, pulse, subscriber)
+    finally:
+        sending.cancel()
+
+
+async def _listen(websocket: WebSocket, pulse: Pulse, subscriber: Subscriber) -> None:
+    code: object = "?"
+    try:
+        pulse.arm()
+        while True:
+            message = await websocket.receive()
+            if message["type"] == "websocket.disconnect":
+                code = message.get("code")
+                return
+            text = message.get("text")
+            data = text if text is not None else message.get("bytes") or b""
+            pulse.exchange.receive(subscriber, data, pulse.view.now_ms())
+            pulse.arm()
+    finally:
+        pulse.exchange.close(subscriber)
+        client = websocket.client
+        log.debug(
+            "browser %s is gone (%s), %d frames sent", client.host if client else "?", code, subscriber.sent_frames
+        )
+
+
+async def live(websocket: WebSocket) -> None:
+    """The route: agree on a subprotocol, then serve."""
+    pulse: Pulse = websocket.app.state.pulse
+    offered = websocket.scope.get("subprotocols") or []
+    subprotocol = next((name for name in offered if name in SUBPROTOCOLS), None)
+    if offered and subprotocol is None:
+        detail = f"subprotocol {', '.join(offered)[:80]!r} is not spoken here; ask for {' or '.join(SUBPROTOCOLS)}"
+        raise Problem(400, detail)
+    await websocket.accept(subprotocol)
+    await serve(websocket, pulse, subprotocol)
