@@ -55,23 +55,21 @@ class CpuSource:
             facts = dict(zip(words[::2], words[1::2], strict=False))
             switches, forks = int(facts[b"ctxt"]), int(facts[b"processes"])
             running, blocked = int(facts[b"procs_running"]), int(facts[b"procs_blocked"])
+            cores = self._core_shares(data, end, now_ms) if self._per_core else ()
         except (ValueError, KeyError, IndexError):
             raise Off("/proc/stat is not what a Linux kernel prints") from None
         values = _shares(self._ticks.deltas(ticks, now_ms)[1])
         values += self._kernel.per_second((switches, forks), now_ms)
         # The agent itself runs while it asks.
-        values += (max(0, running - 1), blocked)
-        if self._per_core:
-            values += self._core_shares(data, end, now_ms)
-        return values
+        return [*values, max(0, running - 1), blocked, *cores]
 
     def _core_shares(self, data: bytes, end: int, now_ms: int) -> list[float]:
         before, self._cores = self._cores, {}
         shares = []
         for line in data[end + 1 :].split(b"\n"):
-            if not line.startswith(b"cpu"):
+            words = line.split(None, COLUMNS + 1)
+            if not line.startswith(b"cpu") or len(words[0]) == 3:
                 break
-            words = line.split()
             counters = self._cores[words[0]] = before.get(words[0]) or Counters()
             shares.append(_busy(counters.deltas(_ticks(words), now_ms)[1]))
         if list(before) != list(self._cores):

@@ -52,13 +52,14 @@ WITH_FLUSHES = 17
 class Disk:
     """One whole device: its series and its last reading."""
 
-    __slots__ = ("_counters", "series")
+    __slots__ = ("_counters", "columns", "series")
 
     def __init__(self, name: str, columns: int) -> None:
         discards = DISCARDS if columns >= WITH_DISCARDS else ()
         fields = READ_WRITE + discards + (FLUSHES if columns >= WITH_FLUSHES else ())
         instance = clean_instance(name)
         self.series = tuple(f"disk.{field}[{instance}]" for field in fields)
+        self.columns = columns
         self._counters = Counters()
 
     def read(self, counters: list[int], now_ms: int) -> list[float]:
@@ -101,7 +102,7 @@ class DiskSource:
         self._diskstats = diskstats
         self._is_whole = is_whole
         self._disks: dict[bytes, Disk] = {}
-        self._order: list[bytes] = []
+        self._order: list[Disk] = []
         self._partitions: set[bytes] = set()
         self._unused = b""
 
@@ -116,21 +117,23 @@ class DiskSource:
             if line.endswith(self._unused):
                 continue
             words = line.split()
-            if len(words) < 14 or words[2] in self._partitions:
+            if len(words) < 14 or words[2] in self._partitions or words[2] in seen:
                 continue
             try:
                 counters = [int(word) for word in words[3:20]]
             except ValueError:
                 raise Off("/proc/diskstats is not what a Linux kernel prints") from None
-            disk = self._disks.get(words[2]) or self._meet(words[2], len(counters))
+            disk = self._disks.get(words[2])
+            if disk is None or disk.columns != len(counters):
+                disk = self._meet(words[2], len(counters))
             if disk:
                 seen[words[2]] = disk
                 values += disk.read(counters, now_ms)
-        if (order := list(seen)) != self._order:
+        if (order := list(seen.values())) != self._order:
             self._disks, self._order = seen, order
             # A name that went may come back as another kind of device.
             self._partitions.clear()
-            self.series = tuple(name for disk in seen.values() for name in disk.series)
+            self.series = tuple(name for disk in order for name in disk.series)
         return values
 
     def _meet(self, name: bytes, columns: int) -> Disk | None:

@@ -99,8 +99,8 @@ def _process(settings: MetricsSettings, name: str) -> str:
 
 
 def _net(settings: MetricsSettings, name: str) -> str:
-    path = _process(settings, f"net/{name}")
-    return path if read_once(path) is not None else f"{settings.proc}/net/{name}"
+    # A copy of /proc has no processes; where there are some, our own network must not pass for the host's.
+    return _process(settings, f"net/{name}") if is_folder(f"{settings.proc}/1") else f"{settings.proc}/net/{name}"
 
 
 def _group(mount: str, path: str) -> str:

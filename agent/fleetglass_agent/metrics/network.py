@@ -49,9 +49,11 @@ class NetworkSource:
             if not colon:
                 continue
             name = name.strip()
-            if name in self._skipped:
+            if name in self._skipped or name in seen:
                 continue
             words = numbers.split()
+            if len(words) < 12 or not name:
+                continue
             counters = self._interfaces.get(name)
             if counters is None:
                 if not self._wanted(name, words):
@@ -73,7 +75,7 @@ class NetworkSource:
         if not self._full and (name == b"lo" or name.startswith(CABLE_ENDS)):
             self._skipped.add(name)
             return False
-        return len(words) >= 12 and any(word != b"0" for word in words)
+        return any(word != b"0" for word in words)
 
     def close(self) -> None:
         self._dev.close()
