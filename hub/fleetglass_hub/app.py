@@ -1,0 +1,270 @@
+"""The composition root: the only module that knows every room of the hub.
+
+    folder, keys ─► fleet, ring, recorder ─► intake ─► agent sockets
+                                        └─► view ─► the web application ─► uvicorn
+
+`run` serves until SIGTERM or SIGINT, then: browsers are let go, the local agent ends, everything is committed and the
+agents are told, all within two seconds.
+"""
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import uvicorn
+from fleetglass_proto import endpoint as endpoints
+from fleetglass_proto import join, limits, localkey
+from fleetglass_web.app import create_app, uvicorn_config
+from fleetglass_web.settings import WebSettings
+
+from fleetglass_hub import control, listening, localagent
+from fleetglass_hub.config import Address, Config
+from fleetglass_hub.datafolder import DataFolder
+from fleetglass_hub.fleet.fleet import Fleet
+from fleetglass_hub.fleet.linering import TOTAL_BYTES, LineRing
+from fleetglass_hub.history.memory import MemoryHistory
+from fleetglass_hub.ingest.enroll import TTL_MAX_MS, TTL_MIN_MS, Enrolment
+from fleetglass_hub.ingest.gate import Gate
+from fleetglass_hub.ingest.intake import Intake
+from fleetglass_hub.ingest.keys import KeyBook, load_key_pair
+from fleetglass_hub.ingest.router import AgentSockets
+from fleetglass_hub.view import LocalView
+
+log = logging.getLogger(__name__)
+
+# Of the two seconds that an end may take: for browsers to let go, then for the last commit.
+BROWSERS_S = 0.7
+
+
+def now_ms() -> float:
+    """The hub's clock."""
+    return time.time() * 1_000
+
+
+class _Server(uvicorn.Server):
+    """uvicorn, without its own handling of signals: the hub has more to end than a web server."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave signals to `Hub.run`."""
+        yield
+
+
+class Hub:
+    """All rooms, wired. Opening may raise the errors of the rooms; each is a sentence.
+
+    Args:
+        folder: of this hub alone, locked.
+    """
+
+    def __init__(self, config: Config, folder: DataFolder) -> None:
+        self.config = config
+        self._folder = folder
+        self._http = listening.bind(config.http)
+        self._http_port: int = self._http.getsockname()[1]
+        self._keys = load_key_pair(folder.path)
+        self._book = KeyBook(folder.path)
+        self._enrolment = Enrolment(self._book)
+        self._gate = Gate(self._enrolment.knows)
+        self._sockets = AgentSockets(config.agents_endpoint, self._keys, self._gate, now_ms)
+        self._local_key = ""
+        hub_id = self._keys.hub_id
+        self._fleet = Fleet(lambda changed, gone: self.view.hosts_changed(changed, gone))
+        self._recorder = MemoryHistory(self._fleet.recent, self._fleet.schema)
+        loaded = self._recorder.load(TOTAL_BYTES // 4)
+        first_seq = loaded.tail[0].seq - 1 if loaded.tail else loaded.next_seq - 1
+        self._ring = LineRing(first_seq)
+        began_ms = now_ms()
+        self._fleet.load(loaded.hosts, loaded.schemas, began_ms)
+        self._fleet.load_rows(loaded.rows, began_ms)
+        for batch in loaded.tail:
+            self._ring.add(batch)
+        self._ring.last_seq = loaded.next_seq - 1
+        self.view = LocalView(
+            hub_id,
+            int(began_ms / 1_000) & 0xFFFF_FFFF,
+            self._fleet,
+            self._ring,
+            self._recorder,
+            now_ms,
+            self._order,
+            self._forget,
+            self._figures,
+        )
+        self._intake = Intake(
+            hub_id, self._fleet, self._ring, self._recorder, self._enrolment, self.view, self._sockets.probe
+        )
+        self._intake.load(loaded.streams, loaded.files, dict(loaded.samples_ms))
+
+    # Serving
+
+    async def run(self, url_out: Any) -> None:  # any: whatever has write and flush
+        """Serve until a signal says to end; write the URL in one line when serving."""
+        loop = asyncio.get_running_loop()
+        server = self._server()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, lambda: setattr(server, "should_exit", True))
+        self._recorder.start(self._committed)
+        self._sockets.start(self._intake)
+        self._leave_local_key()
+        async with control.serve(self._folder.path, self._answers()):
+            local = asyncio.create_task(self._local_agent())
+            announced = asyncio.create_task(self._announce(server, url_out))
+            try:
+                await server.serve([self._http])
+            finally:
+                announced.cancel()
+                local.cancel()
+                await asyncio.gather(local, announced, return_exceptions=True)
+                await self._recorder.close()
+                self._sockets.close()
+                self._book.close()
+
+    def _server(self) -> _Server:
+        config = self.config
+        names = list(config.host_names)
+        if not config.http.is_loopback:
+            names += listening.own_names()
+        app = create_app(self.view, WebSettings(hosts=names, origins=config.origins))
+        return _Server(uvicorn_config(app, timeout_graceful_shutdown=BROWSERS_S, timeout_keep_alive=30))
+
+    async def _announce(self, server: uvicorn.Server, url_out: Any) -> None:  # any: whatever has write and flush
+        while not server.started:
+            await asyncio.sleep(0.01)
+        url_out.write(f"{self.url()}\n")
+        url_out.flush()
+        log.info("agents are heard on %s", self._sockets.endpoint)
+
+    def url(self) -> str:
+        """Where the dashboard is, with the port that is really bound."""
+        host = self.config.http.host
+        if host in ("0.0.0.0", "::"):  # noqa: S104 - a comparison
+            host = listening.own_name()
+        return f"http://{Address(host, self._http_port)}"
+
+    def _leave_local_key(self) -> None:
+        try:
+            self._local_key = localkey.write(self._sockets.port, self._keys.public)
+        except localkey.LocalKeyError as problem:
+            log.warning("agents on this machine need a join string: %s", problem)
+
+    async def _local_agent(self) -> None:
+        if self.config.local_agent:
+            words = localagent.command(f"tcp://127.0.0.1:{self._sockets.port}", self._folder.path, self.config.tail)
+            await localagent.keep_running(words, localagent.environment(os.environ))
+
+    # What the rooms ask of each other
+
+    def _committed(self, mark: int) -> None:
+        self._intake.committed(mark, now_ms())
+        self._intake.notice(self._recorder.problem)
+        self._sockets.wake()
+
+    def _order(self, orders: Any) -> None:  # any: see Intake.order
+        self._intake.order(orders)
+        self._sockets.wake()
+
+    def _forget(self, host: int) -> None:
+        self._intake.forget(host)
+        self._sockets.wake()
+
+    def _figures(self) -> Mapping[str, float]:
+        return {
+            "agents_connected": float(len(self._intake.sessions)),
+            "frames_total": float(self._intake.frames),
+            "frame_bytes_total": float(self._intake.bytes),
+            "refused_messages_total": float(self._intake.refused),
+            "refused_enrolments_total": float(self._enrolment.refused),
+            "refused_handshakes_total": float(self._gate.refused),
+            "ingest_passes_total": float(self._sockets.passes),
+            "ingest_slowest_pass_ms": self._sockets.slowest_pass_ms,
+        }
+
+    # What commands ask
+
+    def _answers(self) -> Mapping[str, control.Answer]:
+        return {"enroll": self._enroll, "hosts": self._hosts, "forget": self._forget_named, "doctor": self._doctor}
+
+    async def _enroll(self, question: Mapping[str, Any]) -> Mapping[str, Any]:
+        labels = {str(key): str(value) for key, value in dict(question.get("labels", {})).items()}
+        ttl_ms = float(question.get("ttl_ms", 0))
+        if not TTL_MIN_MS <= ttl_ms <= TTL_MAX_MS or len(labels) > limits.LABELS:
+            raise control.ControlError("--ttl is between 1s and 30d, and there are at most 64 labels")
+        token = self._enrolment.give_token(labels, ttl_ms, now_ms())
+        where = self._public_endpoint()
+        return {
+            "join": join.encode(join.Join(str(where), self._keys.public, token)),
+            "endpoint": str(where),
+            "is_loopback": where.is_loopback,
+            "ttl_ms": ttl_ms,
+        }
+
+    def _public_endpoint(self) -> endpoints.Endpoint:
+        if self.config.public:
+            return endpoints.parse(self.config.public)
+        host = self.config.agents.host
+        if host in ("0.0.0.0", "::"):  # noqa: S104 - a comparison
+            host = listening.own_name()
+        return endpoints.Endpoint(f"[{host}]" if ":" in host else host, self._sockets.port)
+
+    async def _hosts(self, question: Mapping[str, Any]) -> Mapping[str, Any]:  # noqa: ARG002 - nothing to choose yet
+        now = now_ms()
+        return {
+            "hosts": [
+                {
+                    "name": host.name,
+                    "agent_id": host.agent_id,
+                    "state": host.state.value,
+                    "age_s": max(0.0, (now - host.last_ms) / 1_000),
+                    "address": host.address,
+                    "labels": dict(host.labels),
+                    "agent_version": host.agent_version,
+                    "clock_offset_ms": host.clock_offset_ms,
+                    "problems": list(host.problems),
+                }
+                for host in self.view.hosts()
+            ]
+        }
+
+    async def _forget_named(self, question: Mapping[str, Any]) -> Mapping[str, Any]:
+        wanted = str(question.get("host", ""))
+        found = [host for host in self.view.hosts() if wanted in (host.name, host.agent_id)]
+        if not found:
+            raise control.ControlError(f"there is no host {wanted[:80]!r}; 'fleetglass-hub hosts' lists them")
+        if len(found) > 1:
+            ids = ", ".join(host.agent_id for host in found)
+            raise control.ControlError(f"{len(found)} hosts are called {wanted[:80]!r}; name one by its id: {ids}")
+        await self.view.forget(found[0].host)
+        return {"name": found[0].name, "agent_id": found[0].agent_id, "was": found[0].state.value}
+
+    async def _doctor(self, question: Mapping[str, Any]) -> Mapping[str, Any]:  # noqa: ARG002 - nothing to choose
+        return {
+            "url": self.url(),
+            "agents": self._sockets.endpoint,
+            "pid": os.getpid(),
+            "version": self.view.version,
+            "local_key": self._local_key,
+            "now_ms": now_ms(),
+            "health": dict(self.view.health()),
+            **(await self._hosts({})),
+        }
+
+
+def serve(config: Config, folder: DataFolder, url_out: Any) -> None:  # any: whatever has write and flush
+    """Run a hub until it is told to end."""
+    hub = Hub(config, folder)
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        runner.run(hub.run(url_out))
+
+
+def _loop_factory() -> Any:  # any: uvloop has no types for it
+    try:
+        import uvloop
+    except ImportError:
+        return None
+    return uvloop.new_event_loop

@@ -1,0 +1,262 @@
+"""`fleetglass-hub`: run, enroll, hosts, forget, doctor. A shell.
+
+Exit codes: 0 it ended as wished, 1 it could not go on, 2 a setting or an argument makes no sense and nothing was done.
+"""
+
+import logging
+import os
+import re
+import sys
+import tomllib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from fleetglass_hub import __version__, config, control, doctor
+from fleetglass_hub.config import Arguments, Config, ConfigError
+from fleetglass_hub.datafolder import DataFolder, DataFolderError, default_folder
+from fleetglass_hub.settings import SETTINGS
+
+CONFIG_FILE = "/etc/fleetglass/hub.toml"
+
+USAGE = """\
+usage: fleetglass-hub run [flags]                        receive agents, serve the dashboard
+       fleetglass-hub run --check [flags]                print the effective settings and end
+       fleetglass-hub enroll [--label k=v]... [--ttl 1h] print the one line that joins an agent
+       fleetglass-hub hosts [--json]                     all hosts, their state and age
+       fleetglass-hub forget HOST                        delete a host, its key and its history
+       fleetglass-hub doctor                             what is wrong, and what to do
+       fleetglass-hub --version
+"""
+_SPAN = re.compile(r"(\d{1,9})(s|m|h|d)\Z")
+_SPAN_MS = {"s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
+_LABEL_KEY = re.compile(r"[A-Za-z0-9_.-]{1,255}\Z")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; its exit code."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    try:
+        return _command(words)
+    except ConfigError as problem:
+        print(f"fleetglass-hub: {problem}", file=sys.stderr)
+        return 2
+    except (control.ControlError, DataFolderError) as problem:
+        print(f"fleetglass-hub: {problem}", file=sys.stderr)
+        return 1
+    except BrokenPipeError:
+        # Whoever read our output has what he wanted. Python would complain when it flushes at the end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 0
+    except KeyboardInterrupt:
+        return 130
+
+
+def _command(words: list[str]) -> int:
+    match words:
+        case ["run", *rest]:
+            return _run(rest)
+        case ["--check", *rest]:
+            return _run(["--check", *rest])
+        case ["enroll", *rest]:
+            return _enroll(rest)
+        case ["hosts", *rest]:
+            return _hosts(rest)
+        case ["forget", *rest]:
+            return _forget(rest)
+        case ["doctor", *rest]:
+            return _doctor(rest)
+        case ["--version"]:
+            print(f"fleetglass-hub {__version__}")
+            return 0
+        case ["--help" | "-h" | "help", *_]:
+            print(usage(), end="")
+            return 0
+        case []:
+            print(USAGE, end="", file=sys.stderr)
+            return 2
+        case [word, *_]:
+            raise ConfigError(f"there is no command {word[:40]!r}; there are run, enroll, hosts, forget and doctor")
+        case _:
+            return 2
+
+
+def usage() -> str:
+    """Everything that --help prints."""
+    rows = [(f"{setting.flag} {setting.shown}".strip(), setting.about) for setting in SETTINGS]
+    rows.append(("--config FILE", f"settings in TOML ({CONFIG_FILE}, if it is there)"))
+    wide = max(len(left) for left, _ in rows)
+    flags = "\n".join(f"  {left:{wide}}  {right}" for left, right in rows)
+    return f"{USAGE}\nflags, each also as a variable (--http is FLEETGLASS_HTTP) and in TOML:\n{flags}\n"
+
+
+def load(given: Arguments, environ: Mapping[str, str]) -> Config:
+    """Read all three places.
+
+    Raises:
+        ConfigError: a setting makes no sense or the file cannot be read.
+    """
+    path = given.config or environ.get("FLEETGLASS_HUB_CONFIG") or ""
+    text = _read(path or CONFIG_FILE, is_wanted=bool(path))
+    try:
+        toml = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as problem:
+        raise ConfigError(f"{path or CONFIG_FILE}: {problem}") from problem
+    return config.build(given, environ, toml, path or CONFIG_FILE, text)
+
+
+def _read(path: str, is_wanted: bool) -> str:
+    try:
+        with open(path, encoding="utf-8") as file:
+            return file.read()
+    except FileNotFoundError:
+        if is_wanted:
+            raise ConfigError(f"there is no file {path}") from None
+        return ""
+    except OSError as problem:
+        if not is_wanted and isinstance(problem, PermissionError):
+            return ""
+        raise ConfigError(f"cannot read {path}: {problem.strerror}") from None
+    except UnicodeDecodeError:
+        raise ConfigError(f"{path} is not UTF-8 text; settings are TOML") from None
+
+
+def _folder(chosen: Config) -> str:
+    return os.path.abspath(chosen.data or default_folder(os.environ))
+
+
+def _run(words: list[str]) -> int:
+    given = config.arguments(words)
+    if given.actions & {"--help", "-h"}:
+        print(usage(), end="")
+        return 0
+    chosen = load(given, os.environ)
+    config.require_login_or_loopback(chosen, has_password=False)
+    if "--check" in given.actions:
+        print(chosen.shown(), end="")
+        return 0
+    logging.basicConfig(
+        level=chosen.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr
+    )
+    logging.getLogger("uvicorn").setLevel(logging.WARNING)
+    logging.getLogger("asyncio").setLevel(logging.WARNING)
+    folder = DataFolder(_folder(chosen))
+    try:
+        return _serve(chosen, folder)
+    finally:
+        folder.close()
+
+
+def _serve(chosen: Config, folder: DataFolder) -> int:
+    # The rooms are heavy; `--check` and the other commands do not need them.
+    from fleetglass_hub import app, listening
+    from fleetglass_hub.ingest.keys import KeyFileError
+    from fleetglass_hub.ingest.router import ListenError
+
+    try:
+        app.serve(chosen, folder, sys.stdout)
+    except (ListenError, KeyFileError, listening.HttpListenError) as problem:
+        print(f"fleetglass-hub: {problem}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _split(words: Sequence[str], own: Mapping[str, bool]) -> tuple[dict[str, list[str]], list[str], list[str]]:
+    """Flags of a command (True: with a value), flags of the hub, and what stands alone."""
+    found: dict[str, list[str]] = {}
+    hub: list[str] = []
+    alone: list[str] = []
+    rest = list(words)
+    while rest:
+        word = rest.pop(0)
+        flag, equals, value = word.partition("=")
+        if flag in own:
+            if own[flag] and not equals:
+                if not rest:
+                    raise ConfigError(f"{flag} needs a value")
+                value = rest.pop(0)
+            found.setdefault(flag, []).append(value)
+        elif word.startswith("-"):
+            hub.append(word)
+            if not equals and rest and flag in ("--data", "--config"):
+                hub.append(rest.pop(0))
+        else:
+            alone.append(word)
+    return found, hub, alone
+
+
+def _ask(hub_flags: Sequence[str], question: Mapping[str, object]) -> Mapping[str, Any]:  # any: JSON
+    chosen = load(config.arguments(hub_flags), os.environ)
+    return control.ask(_folder(chosen), question)
+
+
+def _nothing_alone(alone: Sequence[str], command: str) -> None:
+    if alone:
+        raise ConfigError(f"{command}: what is {alone[0][:60]!r} for? See fleetglass-hub --help")
+
+
+def _enroll(words: list[str]) -> int:
+    found, hub, alone = _split(words, {"--label": True, "--ttl": True})
+    _nothing_alone(alone, "enroll")
+    labels = dict(_label(text) for text in found.get("--label", []))
+    answer = _ask(hub, {"do": "enroll", "labels": labels, "ttl_ms": _span_ms((found.get("--ttl") or ["1h"])[-1])})
+    print(f"fleetglass-agent run --join {answer['join']}")
+    until = f"valid for {(found.get('--ttl') or ['1h'])[-1]}, for one agent, which will look for {answer['endpoint']}"
+    print(f"({until})", file=sys.stderr)
+    if answer["is_loopback"]:
+        print(
+            "note: this hub hears this machine only; start it with --agents tcp://0.0.0.0:7400 to hear others",
+            file=sys.stderr,
+        )
+    return 0
+
+
+def _label(text: str) -> tuple[str, str]:
+    key, equals, value = text.partition("=")
+    if not equals or not _LABEL_KEY.match(key) or not value or len(value) > 255:
+        raise ConfigError(f"--label {text[:60]!r}: a label is KEY=VALUE, as in role=db")
+    return key, value
+
+
+def _span_ms(text: str) -> int:
+    found = _SPAN.match(text)
+    if not found or not 1_000 <= int(found[1]) * _SPAN_MS[found[2]] <= 30 * 86_400_000:
+        raise ConfigError(f"--ttl {text[:40]!r}: between 1s and 30d is allowed, written as 90s, 15m, 1h or 2d")
+    return int(found[1]) * _SPAN_MS[found[2]]
+
+
+def _hosts(words: list[str]) -> int:
+    found, hub, alone = _split(words, {"--json": False})
+    _nothing_alone(alone, "hosts")
+    answer = _ask(hub, {"do": "hosts"})
+    if "--json" in found:
+        import json
+
+        print(json.dumps(answer["hosts"], indent=1))
+    else:
+        print(doctor.hosts_table(answer["hosts"]), end="")
+    return 0
+
+
+def _forget(words: list[str]) -> int:
+    _, hub, alone = _split(words, {})
+    if len(alone) != 1:
+        raise ConfigError("forget takes one host, by its name or its id: fleetglass-hub forget web-1")
+    answer = _ask(hub, {"do": "forget", "host": alone[0]})
+    print(f"{answer['name']} ({answer['agent_id']}) is forgotten: its key, its lines and its samples")
+    if answer["was"] in ("live", "late"):
+        print("its agent still runs: on this machine it will come back as a new host; stop it there", file=sys.stderr)
+    return 0
+
+
+def _doctor(words: list[str]) -> int:
+    _, hub, alone = _split(words, {})
+    _nothing_alone(alone, "doctor")
+    folder = _folder(load(config.arguments(hub), os.environ))
+    try:
+        state: Mapping[str, object] | None = control.ask(folder, {"do": "doctor"})
+        problem = ""
+    except control.ControlError as error:
+        state, problem = None, str(error)
+    findings = doctor.examine(folder, state, problem)
+    print(doctor.shown(findings), end="")
+    return 1 if any(finding.is_wrong for finding in findings) else 0

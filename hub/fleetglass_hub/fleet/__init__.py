@@ -1,0 +1,1 @@
+"""The present: hosts, their newest rows and lines, and who watches them."""

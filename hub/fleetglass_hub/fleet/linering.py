@@ -1,0 +1,189 @@
+"""The newest lines of every stream, in memory: for the first screen of a tail and for clients that come back.
+
+Each stream keeps its own newest batches, so that a chatty one does not push out a quiet one's; over all streams the
+oldest go first. What was pushed out is remembered as a number per stream: a client that comes back from before it is
+told of a gap in exactly those streams.
+
+In: batches in the order of `seq`. Out: batches in the order of `seq`, and gaps. The bytes are never copied.
+"""
+
+import heapq
+from collections import deque
+from collections.abc import Callable, Collection, Iterator
+from typing import NamedTuple
+
+from fleetglass_web.view import Gap, LineBatch
+
+# Enough for some ten thousand lines of a stream; a page shows fewer, and asks history for more.
+STREAM_BYTES = 1 << 20
+TOTAL_BYTES = 128 << 20
+# What a batch costs beside its data: the tuple, the bytes object, two deques.
+BATCH_COST_BYTES = 400
+GAPS_PER_STREAM = 64
+
+
+class After(NamedTuple):
+    """What arrived after a sequence number. `last_seq` stands behind the last batch; `is_complete`: nothing follows."""
+
+    gaps: list[Gap]
+    batches: list[LineBatch]
+    last_seq: int
+    is_complete: bool
+
+
+class _Stream:
+    __slots__ = ("batches", "bytes", "evicted_ms", "evicted_seq", "gaps", "host", "path", "stream")
+
+    def __init__(self, host: int, stream: int, path: str, evicted_seq: int) -> None:
+        self.host = host
+        self.stream = stream
+        self.path = path
+        self.batches: deque[LineBatch] = deque()
+        self.bytes = 0
+        self.evicted_seq = evicted_seq
+        self.evicted_ms = 0.0
+        self.gaps: deque[tuple[int, Gap]] = deque(maxlen=GAPS_PER_STREAM)
+
+    def pop(self) -> int:
+        """Push the oldest batch out; the bytes that it cost."""
+        batch = self.batches.popleft()
+        self.evicted_seq, self.evicted_ms = batch.seq, batch.time_ms
+        cost = len(batch.data) + BATCH_COST_BYTES
+        self.bytes -= cost
+        return cost
+
+    def after(self, seq: int) -> Iterator[LineBatch]:
+        """Batches behind a number, oldest first: the last ones, so they are looked for from the end."""
+        count = 0
+        for batch in reversed(self.batches):
+            if batch.seq <= seq:
+                break
+            count += 1
+        batches = self.batches
+        return (batches[at] for at in range(len(batches) - count, len(batches)))
+
+
+class LineRing:
+    """Bounded memory of lines.
+
+    Args:
+        floor_seq: nothing up to this number was ever here.
+    """
+
+    def __init__(self, floor_seq: int = 0, stream_bytes: int = STREAM_BYTES, total_bytes: int = TOTAL_BYTES) -> None:
+        self.last_seq = floor_seq
+        self.bytes = 0
+        self._count = 0
+        self._floor_seq = floor_seq
+        self._stream_bytes = stream_bytes
+        self._total_bytes = total_bytes
+        self._streams: dict[tuple[int, int], _Stream] = {}
+        self._order: deque[tuple[int, _Stream]] = deque()  # arrival over all streams; may name batches already gone
+
+    def know(self, host: int, stream: int, path: str) -> None:
+        """A stream exists: it may have had lines up to the floor that are not here."""
+        self._streams.setdefault((host, stream), _Stream(host, stream, path, self._floor_seq))
+
+    def add(self, batch: LineBatch) -> None:
+        """Keep a batch. Its `seq` is above all before."""
+        key = (batch.host, batch.stream)
+        stream = self._streams.get(key)
+        if stream is None:
+            stream = self._streams[key] = _Stream(batch.host, batch.stream, batch.path, 0)
+        cost = len(batch.data) + BATCH_COST_BYTES
+        stream.batches.append(batch)
+        stream.bytes += cost
+        self.bytes += cost
+        self.last_seq = batch.seq
+        self._count += 1
+        self._order.append((batch.seq, stream))
+        while stream.bytes > self._stream_bytes and len(stream.batches) > 1:
+            self._evict(stream)
+        while self.bytes > self._total_bytes and len(self._order) > 1:
+            seq, oldest = self._order.popleft()
+            if oldest.batches and oldest.batches[0].seq == seq:
+                self._evict(oldest)
+        # A chatty stream leaves the numbers of its evicted batches behind a quiet one's that is still kept.
+        if len(self._order) > 2 * self._count + 1_024:
+            self._order = deque(entry for entry in self._order if self._is_kept(*entry))
+
+    def _evict(self, stream: _Stream) -> None:
+        self.bytes -= stream.pop()
+        self._count -= 1
+
+    @staticmethod
+    def _is_kept(seq: int, stream: _Stream) -> bool:
+        return bool(stream.batches) and stream.batches[0].seq <= seq
+
+    def add_gap(self, seq: int, gap: Gap) -> None:
+        """Keep the news that something is missing."""
+        self.know(gap.host, gap.stream, gap.path)
+        self._streams[gap.host, gap.stream].gaps.append((seq, gap))
+        self.last_seq = seq
+
+    def forget(self, host: int) -> None:
+        """Drop everything of a host."""
+        for key in [key for key in self._streams if key[0] == host]:
+            stream = self._streams.pop(key)
+            self.bytes -= stream.bytes
+            self._count -= len(stream.batches)
+            stream.batches.clear()
+
+    def _matching(self, hosts: Collection[int], path: Callable[[str], bool]) -> list[_Stream]:
+        return [stream for stream in self._streams.values() if stream.host in hosts and path(stream.path)]
+
+    def tail(self, hosts: Collection[int], path: Callable[[str], bool], lines: int) -> list[LineBatch]:
+        """The newest batches of the matching streams, in the order of arrival; at least `lines` lines if there are."""
+        if lines <= 0:
+            return []
+        newest = [(-stream.batches[-1].seq, at, stream, len(stream.batches) - 1)
+                  for at, stream in enumerate(self._matching(hosts, path)) if stream.batches]  # fmt: skip
+        heapq.heapify(newest)
+        found: list[LineBatch] = []
+        while newest and lines > 0:
+            _, at, stream, index = heapq.heappop(newest)
+            batch = stream.batches[index]
+            found.append(batch)
+            lines -= max(1, batch.data.count(b"\n"))
+            if index:
+                heapq.heappush(newest, (-stream.batches[index - 1].seq, at, stream, index - 1))
+        found.reverse()
+        return found
+
+    def after(
+        self, seq: int, seen_ms: float, hosts: Collection[int], path: Callable[[str], bool], limit_bytes: int
+    ) -> After:
+        """What arrived behind a number in the matching streams.
+
+        Args:
+            seq: everything up to it was seen.
+            seen_ms: when that was: the start of a gap.
+            limit_bytes: stop behind about so many bytes of data, but not before the first batch.
+        """
+        streams = self._matching(hosts, path)
+        gaps = [
+            Gap(
+                stream.host,
+                stream.stream,
+                stream.path,
+                seen_ms,
+                max(stream.evicted_ms, seen_ms),
+                None,
+                None,
+                "slow-reader",
+            )
+            for stream in streams
+            if stream.evicted_seq > seq
+        ]
+        told = [entry for stream in streams for entry in stream.gaps if entry[0] > seq]
+        batches: list[LineBatch] = []
+        size = 0
+        last, is_complete = self.last_seq, True
+        for batch in heapq.merge(*(stream.after(seq) for stream in streams), key=lambda batch: batch.seq):
+            if batches and size >= limit_bytes:
+                last, is_complete = batches[-1].seq, False
+                break
+            batches.append(batch)
+            size += len(batch.data)
+        gaps += [gap for at, gap in sorted(told, key=lambda entry: entry[0]) if at <= last]
+        return After(gaps, batches, max(last, seq if is_complete else 0), is_complete)

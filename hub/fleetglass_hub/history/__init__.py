@@ -1,0 +1,1 @@
+"""The past: what is kept, found again and forgotten."""

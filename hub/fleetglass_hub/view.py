@@ -1,0 +1,193 @@
+"""`FleetView` over this hub's own fleet and history: what the web asks, answered in the same process.
+
+In: questions of the web, news of the intake. Out: answers from `fleet/` for the present and from `history/` for the
+past, and calls to the watchers.
+"""
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+
+from fleetglass_web.query.glob import compile_glob
+from fleetglass_web.view import (
+    Block,
+    CursorError,
+    Gap,
+    Host,
+    LineBatch,
+    LogPage,
+    LogQuery,
+    MetricQuery,
+    MetricSeries,
+    Resumed,
+    Watcher,
+)
+
+from fleetglass_hub import __version__
+from fleetglass_hub.fleet import cursor as cursors
+from fleetglass_hub.fleet.cursor import Cursor
+from fleetglass_hub.fleet.fleet import Fleet
+from fleetglass_hub.fleet.interest import Interest
+from fleetglass_hub.fleet.linering import LineRing
+from fleetglass_hub.fleet.rowlog import KEEP_MS
+from fleetglass_hub.history.recorder import Recorder
+
+log = logging.getLogger(__name__)
+
+
+class LocalView:
+    """See `FleetView`.
+
+    Args:
+        life: tells the starts of this hub apart in cursors.
+        clock: the hub's clock, ms since 1970 UTC.
+        order: tells agents how often to sample.
+        forget: drops a host from the present.
+        figures: the hub's own figures, beside those of the rooms here.
+    """
+
+    version = __version__
+
+    def __init__(
+        self,
+        hub_id: bytes,
+        life: int,
+        fleet: Fleet,
+        ring: LineRing,
+        recorder: Recorder,
+        clock: Callable[[], float],
+        order: Callable[[Sequence[tuple[int, int]]], None],
+        forget: Callable[[int], None],
+        figures: Callable[[], Mapping[str, float]],
+    ) -> None:
+        self.hub_id = hub_id.hex()
+        self._id = hub_id
+        self._life = life
+        self._first_seq = ring.last_seq
+        self._fleet = fleet
+        self._ring = ring
+        self._recorder = recorder
+        self._clock = clock
+        self._order = order
+        self._forget = forget
+        self._figures = figures
+        self._interest = Interest()
+        self._watchers: list[Watcher] = []
+
+    def now_ms(self) -> float:
+        """See `FleetView`."""
+        return self._clock()
+
+    # The present
+
+    def hosts(self) -> Sequence[Host]:
+        """See `FleetView`."""
+        return [self._fleet.host(number) for number in sorted(self._fleet.members)]
+
+    def schema(self, schema: int) -> tuple[str, ...]:
+        """See `FleetView`."""
+        return self._fleet.schema(schema)
+
+    def arrived(self, after: int) -> tuple[int, Sequence[Block]]:
+        """See `FleetView`."""
+        return self._fleet.arrived(after)
+
+    def recent(self, hosts: Sequence[int], span_ms: float) -> Sequence[Block]:
+        """See `FleetView`."""
+        return self._fleet.recent(hosts, self._clock() - min(span_ms, KEEP_MS))
+
+    def watch(self, watcher: Watcher) -> Callable[[], None]:
+        """See `FleetView`."""
+        self._watchers.append(watcher)
+        return lambda: self._watchers.remove(watcher)
+
+    def want(self, intervals: Mapping[int, int]) -> None:
+        """See `FleetView`."""
+        orders = self._interest.want(intervals, self._fleet.own_intervals())
+        if orders:
+            self._order(orders)
+
+    # Lines
+
+    def tail(self, hosts: Sequence[int], path: str | None, lines: int) -> Sequence[LineBatch]:
+        """See `FleetView`."""
+        return self._ring.tail(frozenset(hosts), compile_glob(path or "*"), lines)
+
+    def cursor(self) -> bytes:
+        """See `FleetView`."""
+        return self._cursor_at(self._ring.last_seq)
+
+    def _cursor_at(self, seq: int) -> bytes:
+        return cursors.encode(self._id, Cursor(self._life, seq, self._clock()))
+
+    def resume(self, cursor: bytes, hosts: Sequence[int], path: str | None, limit_bytes: int = 1 << 20) -> Resumed:
+        """See `FleetView`."""
+        seen = cursors.decode(self._id, cursor)
+        is_earlier_life = seen.life != self._life
+        if not is_earlier_life and seen.seq > self._ring.last_seq:
+            raise CursorError("this cursor is ahead of this hub; start without one")
+        if is_earlier_life and seen.seq > self._first_seq:
+            # What was shown then is not known now (the machine went down, or history is kept in memory only): the
+            # agents send again what they were not told is safe. Some lines may come twice, and that is said.
+            gaps = [self._away(host, seen.time_ms) for host in hosts if host in self._fleet.members]
+            rest = self._ring.after(
+                self._first_seq, seen.time_ms, frozenset(hosts), compile_glob(path or "*"), limit_bytes
+            )
+            return Resumed(gaps + rest.gaps, rest.batches, self._cursor_at(rest.last_seq), rest.is_complete)
+        found = self._ring.after(seen.seq, seen.time_ms, frozenset(hosts), compile_glob(path or "*"), limit_bytes)
+        return Resumed(found.gaps, found.batches, self._cursor_at(found.last_seq), found.is_complete)
+
+    def _away(self, host: int, from_ms: float) -> Gap:
+        return Gap(host, -1, "", from_ms, self._clock(), None, None, "agent-away")
+
+    # The past
+
+    async def logs(self, query: LogQuery) -> LogPage:
+        """See `FleetView`."""
+        return await self._recorder.logs(query)
+
+    async def metrics(self, query: MetricQuery) -> Sequence[MetricSeries]:
+        """See `FleetView`."""
+        return await self._recorder.metrics(query)
+
+    async def forget(self, host: int) -> None:
+        """See `FleetView`."""
+        if host in self._fleet.members:
+            self._forget(host)
+            await self._recorder.forget(host)
+
+    def health(self) -> Mapping[str, float | str | bool]:
+        """See `FleetView`."""
+        counts = {f"hosts_{state}": float(count) for state, count in self._fleet.counts().items()}
+        figures = {
+            **counts,
+            "rows_memory_bytes": float(self._fleet.row_bytes_kept()),
+            "lines_memory_bytes": float(self._ring.bytes),
+            "history_pending_bytes": float(self._recorder.pending_bytes),
+            **self._recorder.figures(),
+            **self._figures(),
+        }
+        problem = self._recorder.problem
+        return {**figures, "ready": not problem, "problem": problem}
+
+    # News, from the fleet and the intake
+
+    def hosts_changed(self, changed: Sequence[int], gone: Sequence[int]) -> None:
+        """Hosts are new, different or gone."""
+        upsert = [self._fleet.host(host) for host in changed]
+        for watcher in tuple(self._watchers):
+            watcher.hosts_changed(upsert, gone)
+
+    def rows_arrived(self) -> None:
+        """New rows are in the fleet."""
+        for watcher in tuple(self._watchers):
+            watcher.rows_arrived()
+
+    def lines_arrived(self, batches: Sequence[LineBatch]) -> None:
+        """New lines are in the ring."""
+        for watcher in tuple(self._watchers):
+            watcher.lines_arrived(batches)
+
+    def gaps_found(self, gaps: Sequence[Gap]) -> None:
+        """Something is missing."""
+        for watcher in tuple(self._watchers):
+            watcher.gaps_found(gaps)
