@@ -34,7 +34,7 @@ describe("iostat -x", () => {
     expect(shown).toMatchObject({
       "r/s": "79.47",
       "rkB/s": "2168.87",
-     
+
       "wareq-sz": "194.12",
       "%util": "1.25",
     });

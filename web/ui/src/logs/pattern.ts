@@ -12,7 +12,7 @@ const CHARACTERS = 4_096;
 export class Marker {
   readonly #pattern: RegExp | null;
 
-  constructor(source: string) {
+  constructor(readonly source: string) {
     this.#pattern = source === "" ? null : translate(source);
   }
 
