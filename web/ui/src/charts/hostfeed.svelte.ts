@@ -56,8 +56,10 @@ export class HostFeed {
   #pastIsLive = false;
   #candidates = new Map<number, HostMap>();
 
+  /** `agentId` tells hosts of the same name apart; without it the name decides. */
   constructor(
-    readonly wanted: string,
+    readonly name: string,
+    readonly agentId: string | null,
     private readonly changed: () => void,
   ) {}
 
@@ -65,7 +67,7 @@ export class HostFeed {
   start(intervalMs: number): void {
     this.#end?.();
     this.#end = hub.subscribe(
-      { hosts: filterOf(this.wanted), series: ["*"], interval_ms: intervalMs, history_s: RECENT_MS / 1000 },
+      { hosts: filterOf(this.name), series: ["*"], interval_ms: intervalMs, history_s: RECENT_MS / 1000 },
       {
         began: () => {
           this.#candidates.clear();
@@ -199,8 +201,9 @@ export class HostFeed {
   /** Two hosts may share a name: the id decides, else the one that is alive, else the newest. */
   #choose(): HostMap | null {
     const all = [...this.#candidates.values()];
-    const named = all.filter((host) => host.agent_id === this.wanted);
-    const found = named.length > 0 ? named : all.filter((host) => host.name === this.wanted);
+    const found = all.filter((host) =>
+      this.agentId === null ? host.name === this.name : host.agent_id === this.agentId,
+    );
     const order = { live: 0, late: 1, lost: 2, left: 3 };
     return found.sort((a, b) => order[a.state] - order[b.state] || b.last_ms - a.last_ms)[0] ?? null;
   }

@@ -36,7 +36,10 @@ export interface Strip {
   top: number | null;
   leastTop: number;
   print(value: number): Quantity;
-  printTop(value: number): string;
+  /** The top of the scale; its unit, if it has one, takes the place of `unit`. */
+  printTop(value: number): Quantity;
+  /** The order of the legend, top down, where it is another than that of drawing. */
+  legend?: readonly number[];
   /** A dashed line, where a value means something (as many cores as there are). */
   mark?: number;
   /** Shown on a phone, too. */
@@ -50,10 +53,13 @@ const DEVICE_COLOURS: readonly Token[] = ["d-in", "t1", "d-neutral", "d-iowait"]
 const isKnown = (value: number): boolean => !Number.isNaN(value);
 const pct = (value: number): Quantity => ({ text: percent(value), unit: Number.isFinite(value) ? "%" : "" });
 const plain = (value: number): Quantity => ({ text: three(value), unit: "" });
-const whole = (value: number): string => (value >= 10 ? value.toFixed(0) : String(Number(value.toPrecision(2))));
-const rateTop = (value: number): string => {
+const whole = (value: number): Quantity => ({
+  text: value >= 10 ? value.toFixed(0) : String(Number(value.toPrecision(2))),
+  unit: "",
+});
+const rateTop = (value: number): Quantity => {
   const { text, unit } = byteRate(value);
-  return `${Number(text.replace(/,/g, ""))} ${unit}`;
+  return { text: String(Number(text.replace(/,/g, ""))), unit };
 };
 
 function column(name: string): (timeline: Timeline) => Float32Array {
@@ -153,6 +159,7 @@ export function stripsOf(timeline: Timeline, cores: number): Strip[] {
     leastTop: 100,
     print: pct,
     printTop: whole,
+    legend: [2, 1, 0, 3],
     isEssential: true,
   });
   add({

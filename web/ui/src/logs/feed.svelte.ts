@@ -261,7 +261,8 @@ export class LogFeed {
   }
 
   #rows(answer: LogAnswer) {
-    return answer.lines.map((line) => ({
+    const lines = answer.lines.filter((line) => !this.#isOther(this.#idOf(line.host, line.name)));
+    return lines.map((line) => ({
       host: this.#idOf(line.host, line.name),
       stream: line.stream,
       path: line.path,
@@ -295,9 +296,16 @@ export class LogFeed {
     return id;
   }
 
+  /** A line of a host that the filter could not tell from the one that is asked about. */
+  #isOther(id: number): boolean {
+    const wanted = this.#question?.agentId;
+    return wanted !== undefined && this.#ids.get(wanted) !== undefined && this.#ids.get(wanted) !== id;
+  }
+
   #lines(batches: Batch[]): void {
     for (const batch of batches) {
       const id = this.#idOf(batch.host);
+      if (this.#isOther(id)) continue;
       this.tail.add(
         {
           host: id,
