@@ -22,6 +22,7 @@ describe("the URL is the state", () => {
       to: Date.UTC(2026, 10, 24, 12, 4, 11, 250),
       at: Date.UTC(2026, 10, 24, 12, 3, 30),
       view: "heatmap",
+      state: "lost",
       group: "role",
       sort: "-cpu",
       metric: "disk.util_pct",

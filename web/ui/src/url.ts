@@ -13,6 +13,8 @@ export type Page = (typeof PAGES)[number];
 export const FLEET_VIEWS = ["table", "heatmap", "grid"] as const;
 export type FleetView = (typeof FLEET_VIEWS)[number];
 
+export const STATES = ["live", "late", "lost", "left"] as const;
+
 export const LEVELS = ["fatal", "error", "warn", "info", "debug", "other"] as const;
 export type Level = (typeof LEVELS)[number];
 
@@ -37,6 +39,8 @@ export interface Place {
   /** The pinned second. */
   at: number | null;
   view: FleetView;
+  /** Only hosts of this state; null: all. */
+  state: (typeof STATES)[number] | null;
   /** A label's key, or empty. */
   group: string;
   /** A column, with `-` in front for the largest first. */
@@ -90,6 +94,7 @@ export const HOME: Place = {
   to: null,
   at: null,
   view: "table",
+  state: null,
   group: "",
   sort: "",
   metric: "",
@@ -124,6 +129,7 @@ export function parsePlace(path: string, query: string): Place {
     to: ordered && from !== null ? to : null,
     at: moment("at"),
     view: oneOf(FLEET_VIEWS, text("view"), "table"),
+    state: STATES.find((state) => state === text("state")) ?? null,
     group: text("group"),
     sort: text("sort"),
     metric: text("metric"),
@@ -152,6 +158,7 @@ export function printPlace(place: Place): string {
   }
   if (place.at !== null) put("at", printMoment(place.at));
   put("view", place.view, "table");
+  put("state", place.state);
   put("group", place.group);
   put("sort", place.sort);
   put("metric", place.metric);

@@ -8,6 +8,7 @@
  */
 import { frames } from "../live/frame";
 import { hub } from "../live/hub.svelte";
+import { pause } from "../live/pause.svelte";
 import type { Block } from "../protocol/messages";
 import { COLUMNS, Columns } from "./columns";
 import { apply, CPU_SERIES, F, FIELD_COUNT, FLEET_SERIES, type Plan, plan } from "./fields";
@@ -23,6 +24,7 @@ const PAST_S: readonly [hosts: number, seconds: number][] = [
 ];
 // After its first answer the question for the past has served; this long the answer may take to come whole.
 const PAST_WITHIN_MS = 5_000;
+const SLACK_MS = 1_500;
 const CPU_FIELDS = [F.user, F.system, F.iowait, F.steal, F.busy];
 
 class Fleet {
@@ -37,6 +39,8 @@ class Fleet {
   columns = new Columns(1_000, CPU_FIELDS);
   /** Newest sample of anyone. */
   newest_ms = Number.NaN;
+  /** Rises when the past was filled in: what was summed over it must be summed again. */
+  past = 0;
 
   #plans: (Plan | null)[] = [];
   #filter: string | null = null;
@@ -106,6 +110,20 @@ class Fleet {
     if (this.#filter !== null) this.#askPast(this.#filter, hosts.chosen.length);
   }
 
+  /**
+   * The newest step to show. It follows the newest sample, and the clock where none comes; while the hub is away it
+   * stands, and the banner says since when.
+   */
+  edge(): number {
+    const { step_ms } = this.columns;
+    const paused = pause.since_ms;
+    const now = paused ?? hub.now();
+    // A sample is on its way for up to its interval; what is older than that and missing is a hole.
+    const due = hub.link.state === "open" || paused !== null ? now - SLACK_MS : Number.NEGATIVE_INFINITY;
+    const newest = Number.isNaN(this.newest_ms) ? due : Math.max(Math.min(this.newest_ms, now), due);
+    return Math.floor(newest / step_ms);
+  }
+
   figure(host: Host, field: number): number {
     return this.figures[host.slot * FIELD_COUNT + field] ?? Number.NaN;
   }
@@ -164,7 +182,10 @@ class Fleet {
         const newer = !(time <= this.time_ms[slot]!);
         // Rows of the past start anew at each host; a live row follows the slot's own newest.
         this.columns.write(slot, time, host.map.interval_ms, this.#scratch, newer && !past ? undefined : above);
-        if (past || !newer) continue;
+        if (past || !newer) {
+          this.past++;
+          continue;
+        }
         this.time_ms[slot] = time;
         if (time > host.newest_ms) host.newest_ms = time;
         if (!(time <= this.newest_ms)) this.newest_ms = time;

@@ -30,6 +30,19 @@ export class Host {
     return this.map.name;
   }
 
+  get labels(): Readonly<Record<string, string>> {
+    return this.map.labels;
+  }
+
+  get state(): HostState {
+    return this.map.state;
+  }
+
+  /** Counted in averages and sums: what a lost host said last is not what it does now. */
+  get present(): boolean {
+    return this.map.state === "live" || this.map.state === "late";
+  }
+
   /** How long ago its newest sample was, by the hub's clock. */
   age(now_ms: number): number {
     return now_ms - this.newest_ms;

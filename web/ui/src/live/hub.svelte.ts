@@ -5,6 +5,7 @@
  * second for everything that shows an age: reading it in a component makes the age count on.
  */
 import type { Wish } from "../protocol/messages";
+import { type Freshness, freshness } from "./freshness";
 import type { Link, Sink } from "./session";
 import { LiveSocket, probeHub, webSocket } from "./socket";
 
@@ -15,6 +16,7 @@ class Hub {
   readonly #socket = new LiveSocket(webSocket(BASE), () => probeHub(BASE));
   #link: Link = $state.raw(this.#socket.session.link);
   #clock = $state(0);
+  #second = $state(0);
   #version = $state("");
 
   /** Once, from `main.ts`. */
@@ -36,9 +38,27 @@ class Hub {
     return this.#version;
   }
 
-  /** The hub's clock as of the last tick, for ages in components; 0 before the first welcome. */
+  /** The hub's clock as of the last tick, for ages in components; meaningless before the first welcome. */
   get clock_ms(): number {
     return this.#clock;
+  }
+
+  /** The same, but once a second: for tables full of ages. */
+  get second_ms(): number {
+    return this.#second;
+  }
+
+  /** How fresh what is shown is; counts on with the clock. `due`: samples of a live host are subscribed. */
+  freshness(due: boolean): Freshness {
+    void this.#clock;
+    const { session } = this.#socket;
+    const now = performance.now();
+    const measured = {
+      age_ms: session.hubNow(now) - session.newest_ms,
+      delay_ms: session.delay_ms,
+      due: due && session.metric,
+    };
+    return freshness(this.#link, now, measured, session.version !== "" || session.hub !== "");
   }
 
   /** The hub's clock now, not reactive; NaN before the first welcome. */
@@ -66,7 +86,9 @@ class Hub {
 
   #tick(): void {
     const now = this.#socket.hubNow();
-    if (!Number.isNaN(now)) this.#clock = now;
+    // Before the first welcome the browser's own time makes the waiting count.
+    this.#clock = Number.isNaN(now) ? performance.now() : now;
+    if (Math.abs(this.#clock - this.#second) >= 1_000) this.#second = this.#clock;
   }
 }
 

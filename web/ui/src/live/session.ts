@@ -89,6 +89,12 @@ export class Session {
     return this.#link;
   }
 
+  /** True while samples are subscribed: only then does their absence mean anything. */
+  get metric(): boolean {
+    for (const { wish, ch } of this.#subscriptions.values()) if (ch !== null && wish.series?.length) return true;
+    return false;
+  }
+
   /** The hub's clock; NaN before the first welcome. The browser's own wall clock is never used. */
   hubNow(now: number): number {
     return now + this.#clockOffset;

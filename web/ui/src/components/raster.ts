@@ -1,0 +1,129 @@
+/**
+ * Pixels of small pictures that change each second: written into one array and put on a canvas in one call.
+ *
+ * Hundreds of sparklines of 120 one-pixel columns are too many rectangles for a canvas, and nothing for an array.
+ * Sizes are in device pixels. Colours are packed as the canvas stores them (R in the lowest byte); 0 is transparent.
+ */
+
+/** `#3fcfb4` as a packed pixel; `grey` 0..1 takes the colour out, not the lightness. */
+export function packed(hex: string, grey = 0): number {
+  const value = Number.parseInt(hex.slice(1, 7), 16);
+  let [r, g, b] = [(value >> 16) & 255, (value >> 8) & 255, value & 255];
+  if (grey > 0) {
+    const light = 0.2126 * r + 0.7152 * g + 0.0722 * b;
+    [r, g, b] = [r, g, b].map((part) => Math.round(part + (light - part) * grey)) as [number, number, number];
+  }
+  return ((255 << 24) | (b << 16) | (g << 8) | r) >>> 0;
+}
+
+// Diagonal lines of hatching, this many device pixels apart (times the pixel ratio).
+const HATCH_GAP = 5;
+
+export class Raster {
+  width = 0;
+  height = 0;
+  #image: ImageData | null = null;
+  #pixels = new Uint32Array(0);
+
+  /** Size it; what was drawn is gone. */
+  resize(width: number, height: number): void {
+    const w = Math.max(1, Math.round(width));
+    const h = Math.max(1, Math.round(height));
+    if (w === this.width && h === this.height) {
+      this.#pixels.fill(0);
+      return;
+    }
+    this.width = w;
+    this.height = h;
+    this.#image = new ImageData(w, h);
+    this.#pixels = new Uint32Array(this.#image.data.buffer);
+  }
+
+  /** Fill a rectangle; half-open, cut to the picture. */
+  fill(x0: number, y0: number, x1: number, y1: number, colour: number): void {
+    const left = Math.max(0, x0);
+    const right = Math.min(this.width, x1);
+    for (let y = Math.max(0, y0); y < Math.min(this.height, y1); y++)
+      this.#pixels.fill(colour, y * this.width + left, y * this.width + Math.max(left, right));
+  }
+
+  /** Hatch a rectangle: no data. Lines run on between neighbours. */
+  hatch(x0: number, y0: number, x1: number, y1: number, colour: number, ratio = 1): void {
+    const gap = Math.round(HATCH_GAP * ratio);
+    const thick = Math.max(1, Math.round(ratio));
+    for (let y = Math.max(0, y0); y < Math.min(this.height, y1); y++)
+      for (let x = Math.max(0, x0); x < Math.min(this.width, x1); x++)
+        if ((x + y) % gap < thick) this.#pixels[y * this.width + x] = colour;
+  }
+
+  put(canvas: HTMLCanvasElement): void {
+    if (!this.#image) return;
+    if (canvas.width !== this.width) canvas.width = this.width;
+    if (canvas.height !== this.height) canvas.height = this.height;
+    canvas.getContext("2d")?.putImageData(this.#image, 0, 0);
+  }
+}
+
+export interface StackColours {
+  parts: readonly number[];
+  base: number;
+  hatch: number;
+}
+
+/** Value of part `part` in column `column`; NaN: not measured. */
+export type PartAt = (part: number, column: number) => number;
+/** What a column without values is: a hole in the data, or not due yet. */
+export type HoleAt = (column: number) => boolean;
+
+/**
+ * Draw stacked columns on a scale of 0 to 100.
+ *
+ * Where several columns fall on one pixel, the one with the largest sum is shown: a spike of one second must survive.
+ */
+export function stack(
+  raster: Raster,
+  box: { x: number; y: number; width: number; height: number },
+  columns: number,
+  at: PartAt,
+  hole: HoleAt,
+  colours: StackColours,
+  ratio: number,
+): void {
+  const { x, y, width, height } = box;
+  const bottom = y + height;
+  const parts = colours.parts.length;
+  for (let px = 0; px < width; px++) {
+    const first = Math.floor((px * columns) / width);
+    const end = Math.max(first + 1, Math.floor(((px + 1) * columns) / width));
+    let best = -1;
+    let sum = -1;
+    for (let column = first; column < end; column++) {
+      let total = 0;
+      let known = false;
+      for (let part = 0; part < parts; part++) {
+        const value = at(part, column);
+        if (Number.isNaN(value)) continue;
+        known = true;
+        total += value;
+      }
+      if (known && total > sum) {
+        sum = total;
+        best = column;
+      }
+    }
+    if (best < 0) {
+      if (hole(first)) raster.hatch(x + px, y, x + px + 1, bottom, colours.hatch, ratio);
+      continue;
+    }
+    let reached = 0;
+    for (let part = 0; part < parts; part++) {
+      const value = at(part, best);
+      if (!(value > 0)) continue;
+      const low = bottom - Math.round((Math.min(100, reached) / 100) * height);
+      reached += value;
+      const high = bottom - Math.round((Math.min(100, reached) / 100) * height);
+      raster.fill(x + px, high, x + px + 1, low, colours.parts[part]!);
+    }
+  }
+  raster.fill(x, bottom - Math.max(1, Math.round(ratio)), x + width, bottom, colours.base);
+}
