@@ -17,15 +17,16 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route, WebSocketRoute
 
-from fleetglass_web.api import health, hosts, problems
+from fleetglass_web.api import health, hosts, logs, metrics, openmetrics, problems
 from fleetglass_web.auth.guard import Guard
 from fleetglass_web.auth.origin import OriginPolicy
 from fleetglass_web.live.exchange import Exchange
 from fleetglass_web.live.subscription import MESSAGE_BYTES_MAX
 from fleetglass_web.settings import WebSettings
 from fleetglass_web.static_files import StaticFiles
-from fleetglass_web.transports import websocket
+from fleetglass_web.transports import poll, stream, websocket
 from fleetglass_web.transports.broadcast import BroadcastProtocol, write_all
+from fleetglass_web.transports.places import Places
 from fleetglass_web.transports.pulse import Pulse
 from fleetglass_web.view import FleetView
 
@@ -44,7 +45,13 @@ async def get_dashboard(request: Request) -> Response:
 
 ROUTES = (
     Route("/api/v1/hosts", hosts.get_hosts, methods=["GET"]),
+    Route("/api/v1/metrics", metrics.get_metrics, methods=["GET"]),
+    Route("/api/v1/logs", logs.get_logs, methods=["GET"]),
+    Route("/api/v1/stream/logs", stream.get_stream_logs, methods=["GET"]),
+    Route("/api/v1/stream/metrics", stream.get_stream_metrics, methods=["GET"]),
+    Route("/api/v1/poll", poll.get_poll, methods=["GET"]),
     WebSocketRoute("/api/v1/live", websocket.live),
+    Route("/metrics", openmetrics.get_openmetrics, methods=["GET"]),
     Route("/healthz", health.get_healthz, methods=["GET"]),
     Route("/readyz", health.get_readyz, methods=["GET"]),
     Route("/{path:path}", get_dashboard, methods=["GET"]),
@@ -76,6 +83,7 @@ def create_app(view: FleetView, settings: WebSettings | None = None) -> Starlett
     app.state.view = view
     app.state.settings = settings
     app.state.pulse = Pulse(view, Exchange(view, write_all))
+    app.state.places = Places(settings.connections_max, settings.connections_per_address_max)
     app.state.files = StaticFiles(settings.static)
     return app
 

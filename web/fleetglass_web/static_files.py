@@ -61,7 +61,9 @@ class StaticFiles:
             raise Problem(404, f"there is no {('/' + path)[:120]!r}; the routes are listed in docs/api.md")
         file = self._file(path, root) if path else None
         # A host's page may have a dot in it (/host/web-1.example.org); a missing script must not be a page.
-        if file is None and (path.startswith("assets/") or mimetypes.guess_type(path)[0] in _FILE_TYPES):
+        if file is None and (
+            path == "assets" or path.startswith("assets/") or mimetypes.guess_type(path)[0] in _FILE_TYPES
+        ):
             raise Problem(404, f"there is no {('/' + path)[:120]!r}; reload the page: the hub may be a newer one")
         if file is not None and path != "index.html":
             return _answer(request, file, IMMUTABLE if path.startswith("assets/") else NO_CACHE)

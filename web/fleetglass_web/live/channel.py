@@ -11,6 +11,7 @@ from fleetglass_web.live import messages as m
 from fleetglass_web.live.messages import Frame
 from fleetglass_web.live.subscriber import Sink, Subscriber
 from fleetglass_web.query import hostfilter
+from fleetglass_web.query.cursor import Position
 from fleetglass_web.view import FleetView, Host
 
 # Writes the same bytes to many sinks; returns the positions of those that take no more for now.
@@ -124,6 +125,6 @@ class Channel:
                 for at in self._write_all(sinks, data):
                     people[at].blocked()
 
-    def lines_after(self, cursor: bytes) -> tuple[Sequence[Frame], bytes | None]:
-        """Frames behind a cursor, and where they end; None: they end at the present."""
+    def lines_after(self, position: Position) -> tuple[Sequence[Frame], Position | None]:
+        """Frames behind a position, and where they end; None: they end at the present."""
         raise NotImplementedError("only channels of lines are resumed")

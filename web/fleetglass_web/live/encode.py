@@ -78,7 +78,7 @@ def to_map(message: m.Message, block: Callable[[Block], Map], line: Callable[[by
     match message:
         case m.Samples(ch, blocks):
             return {"op": "samples", "ch": ch, "blocks": [block(one) for one in blocks]}
-        case m.Lines(ch, cursor, batches):
+        case m.Lines(ch, cursor, batches, _):
             return {"op": "lines", "ch": ch, "cursor": cursor, "batches": [_batch(batch, line) for batch in batches]}
         case m.Hosts(ch, upsert, remove):
             return {"op": "hosts", "ch": ch, "upsert": [host_map(host) for host in upsert], "remove": list(remove)}

@@ -12,12 +12,10 @@ from fleetglass_web.live.messages import Frame
 from fleetglass_web.live.sampler import Sampler
 from fleetglass_web.live.subscription import LogsQuestion
 from fleetglass_web.query import cursor
+from fleetglass_web.query.cursor import Position
 from fleetglass_web.query.glob import compile_glob
 from fleetglass_web.query.pattern import compile_pattern
 from fleetglass_web.view import CursorError, FleetView, Gap, LineBatch
-
-# A frame of this size is written in one go and is small beside a client's share of memory.
-FRAME_BYTES = 64 << 10
 
 
 def split_lines(data: bytes, start: int) -> list[tuple[int, bytes]]:
@@ -54,6 +52,7 @@ class LinesChannel(Channel):
         self._path_matches = compile_glob(question.path)
         self._path = None if question.path == "*" else question.path
         self._lets_through = line_test(question.match, question.exclude)
+        self._position = cursor.to_text(view.cursor())
         self._sampler = Sampler(question.max_lines_per_s) if question.max_lines_per_s else None
 
     # -- live ---------------------------------------------------------------------------------------------------
@@ -65,7 +64,8 @@ class LinesChannel(Channel):
             self.tick(now_ms)
             own = self._sampled(own, now_ms)
         if own:
-            self.send(Frame(m.Lines(self.number, position(), own)))
+            after, self._position = self._position, position()
+            self.send(Frame(m.Lines(self.number, self._position, own, after)))
 
     def own(self, batches: Sequence[LineBatch]) -> list[m.Batch]:
         """The lines of this channel, split and matched."""
@@ -135,30 +135,42 @@ class LinesChannel(Channel):
             asked *= 8
         return self._frames(_last(own, lines), cursor.to_text(self.view.cursor()))
 
-    def lines_after(self, cursor: bytes) -> tuple[Sequence[Frame], bytes | None]:
-        """Frames behind a cursor; the second value is where to go on, None at the present.
+    def lines_after(self, position: Position) -> tuple[Sequence[Frame], Position | None]:
+        """Frames behind a position; the second value is where to go on, None at the present.
 
         An unknown cursor gives a gap of unknown size, never silence.
         """
         try:
-            resumed = self.view.resume(cursor, tuple(self.members), self._path)
+            resumed = self.view.resume(position.cursor, tuple(self.members), self._path)
         except CursorError:
             now_ms = self.view.now_ms()
             return [self._gap_frame(Gap(-1, -1, "", 0.0, now_ms, None, None, "retention"))], None
         frames = [self._gap_frame(gap) for gap in resumed.gaps]
-        frames += self._frames(self.own(resumed.batches), _text_of(resumed.cursor))
-        return frames, None if resumed.is_complete else resumed.cursor
+        own, skipped = _without_first(self.own(resumed.batches), position.skip)
+        after = cursor.to_text(position.cursor)
+        after = cursor.with_skip(after, skipped) if skipped else after
+        frames += self._frames(own, cursor.to_text(resumed.cursor), after)
+        return frames, None if resumed.is_complete else Position(resumed.cursor, position.skip - skipped)
 
-    def _frames(self, own: Sequence[m.Batch], end: str) -> list[Frame]:
+    def _frames(self, own: Sequence[m.Batch], end: str, after: str = "") -> list[Frame]:
         """All of these batches in one frame: only behind the last of them a cursor is known."""
-        return [Frame(m.Lines(self.number, end, own))] if own else []
+        return [Frame(m.Lines(self.number, end, own, after))] if own else []
 
     def state_since(self, version: int) -> Iterable[Frame]:
         """The hosts, if they changed."""
         return (self.hosts_frame(version),) if version != self.version else ()
 
 
-_text_of = cursor.to_text
+def _without_first(own: Sequence[m.Batch], skip: int) -> tuple[list[m.Batch], int]:
+    """Batches without their first `skip` lines, and how many were skipped."""
+    found: list[m.Batch] = []
+    left = skip
+    for batch in own:
+        dropped = min(left, len(batch.lines))
+        left -= dropped
+        if dropped < len(batch.lines):
+            found.append(batch._replace(lines=batch.lines[dropped:]) if dropped else batch)
+    return found, skip - left
 
 
 def _batch(name: str, batch: LineBatch, lines: list[tuple[int, bytes]]) -> m.Batch:

@@ -57,9 +57,12 @@ class Batch(NamedTuple):
 
 
 class Lines(NamedTuple):
+    """`cursor` stands behind the last line, `after` before the first (empty: not known)."""
+
     ch: int
     cursor: str
     batches: Sequence[Batch]
+    after: str = ""
 
 
 class GapMark(NamedTuple):

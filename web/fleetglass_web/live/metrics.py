@@ -44,13 +44,18 @@ class MetricsChannel(Channel):
     """Samples for one `MetricsQuestion`."""
 
     def __init__(
-        self, number: int, question: MetricsQuestion, view: FleetView, write_all: WriteAll = write_all_plain
+        self,
+        number: int,
+        question: MetricsQuestion,
+        view: FleetView,
+        write_all: WriteAll = write_all_plain,
+        mark: int | None = None,
     ) -> None:
         self._mask: NDArray[np.bool_] = np.zeros(0, dtype=np.bool_)
         self._sent_ms: NDArray[np.float64] = np.zeros(0)
         super().__init__(number, question.hosts, view, write_all)
         self.question = question
-        self.mark = view.arrived(-1)[0]
+        self.mark = view.arrived(-1)[0] if mark is None else mark
         self.ticks = 0
         self._announced: dict[int, tuple[str, ...]] = {}
         self._states: dict[float, _State] = {}
@@ -78,12 +83,12 @@ class MetricsChannel(Channel):
         self.mark = mark
         self.ticks += 1
         own = self.own(blocks, thin=True)
-        self._announce(own)
+        self.announce(own)
         for block in own:
             np.maximum.at(self._sent_ms, block.hosts, block.time_ms)
         if own or now_ms >= self._said_ms + QUIET_MS:
             self._said_ms = now_ms
-            self.send(Frame(self._samples(own)))
+            self.send(Frame(self.samples(own)))
 
     # -- content ------------------------------------------------------------------------------------------------
 
@@ -118,13 +123,15 @@ class MetricsChannel(Channel):
         names = self.view.schema(schema)
         return tuple(names[column] for column in series.select(self.question.series, names))
 
-    def _announce(self, blocks: Sequence[Block]) -> None:
+    def announce(self, blocks: Sequence[Block]) -> None:
+        """Say the names of series that were not said yet."""
         for block in blocks:
             if block.schema not in self._announced:
                 self._announced[block.schema] = self._series(block.schema)
                 self.send(Frame(m.Schema(self.number, block.schema, self._announced[block.schema])))
 
-    def _samples(self, blocks: Sequence[Block]) -> m.Samples:
+    def samples(self, blocks: Sequence[Block]) -> m.Samples:
+        """The message for rows that `own` chose and `announce` named."""
         names = {number: host.name for number, host in self.members.items()} if len(self.members) < 64 else _Names(self)
         return m.Samples(self.number, blocks, names, self._announced)
 
@@ -157,11 +164,11 @@ class MetricsChannel(Channel):
             span_ms = min(history_s * 1_000, rows_max * self.question.interval_ms)
             recent = self.own(self.view.recent(tuple(self.members), span_ms), thin=True)
             blocks = self._only_sent(recent) or newest
-        self._announce(blocks)
+        self.announce(blocks)
         for schema, names in self._announced.items():
             yield Frame(m.Schema(self.number, schema, names))
         for piece in _pieces(blocks):
-            yield Frame(self._samples([piece]))
+            yield Frame(self.samples([piece]))
 
     def _only_sent(self, blocks: Sequence[Block]) -> list[Block]:
         """Without the rows that the next tick will bring, where earlier ones of the host are there."""

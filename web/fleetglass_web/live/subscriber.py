@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from fleetglass_web.live import messages as m
 from fleetglass_web.live.messages import Frame
+from fleetglass_web.query.cursor import Position
 from fleetglass_web.view import Gap
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ class Subscriber:
         self._lines: deque[tuple[Channel, Frame, int]] = deque()
         self._lines_bytes = 0
         self._missed: dict[tuple[Channel, int, int], _Missed] = {}
-        self._catching_up: dict[Channel, bytes] = {}  # channel -> cursor up to which lines were handed over
+        self._catching_up: dict[Channel, Position] = {}  # channel -> up to where lines were handed over
         self._progress_ms = now_ms
         self._waiting = 0
 
@@ -135,9 +136,9 @@ class Subscriber:
         else:
             self._stale.setdefault(channel, channel.version)
 
-    def catch_up(self, channel: "Channel", cursor: bytes) -> None:
-        """Hand over what lies behind a cursor, in the steps that the socket takes; live frames wait meanwhile."""
-        self._catching_up[channel] = cursor
+    def catch_up(self, channel: "Channel", position: Position) -> None:
+        """Hand over what lies behind a position, in the steps that the socket takes; live frames wait meanwhile."""
+        self._catching_up[channel] = position
         if self.is_ready:
             self._flush()
 
@@ -190,8 +191,8 @@ class Subscriber:
                 self._write(data)
 
     def _catch_up_once(self) -> None:
-        channel, cursor = next(iter(self._catching_up.items()))
-        frames, reached = channel.lines_after(cursor)
+        channel, position = next(iter(self._catching_up.items()))
+        frames, reached = channel.lines_after(position)
         if reached is None:
             del self._catching_up[channel]
             channel.readiness_changed()

@@ -14,6 +14,7 @@ import msgspec
 from fleetglass_proto.limits import INTERVAL_MAX_MS, INTERVAL_MIN_MS
 
 from fleetglass_web.query import cursor, hostfilter, pattern, series
+from fleetglass_web.query.cursor import Position
 from fleetglass_web.query.hostfilter import FilterError
 from fleetglass_web.query.pattern import PatternError
 from fleetglass_web.query.series import SeriesError
@@ -67,7 +68,7 @@ class Subscribe:
     question: Question
     history_s: float = 0.0
     tail: int = 0
-    resume: bytes | None = None
+    resume: Position | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,18 +183,19 @@ def _subscribe(said: _Subscribe) -> Subscribe:
     history_s = HISTORY_DEFAULT_S if said.history_s is None else said.history_s
     if not 0 <= history_s <= HISTORY_MAX_S:
         raise ClientError(f"history_s: {history_s} is outside 0 to {HISTORY_MAX_S}; older points: GET /api/v1/metrics")
-    return Subscribe(about, MetricsQuestion(hosts, patterns, _interval(said.interval_ms)), history_s=history_s)
+    return Subscribe(about, MetricsQuestion(hosts, patterns, checked_interval(said.interval_ms)), history_s=history_s)
 
 
-def _interval(said: float | None) -> int:
+def checked_interval(said: float | None) -> int:
+    """Whole ms within what agents can do; nothing said is a second."""
     interval_ms = 1_000 if said is None else said
     if not INTERVAL_MIN_MS <= interval_ms <= INTERVAL_MAX_MS:
         raise ClientError(f"interval_ms: {interval_ms} is outside {INTERVAL_MIN_MS} to {INTERVAL_MAX_MS:,}")
     return round(interval_ms)
 
 
-def _resume(said: str | None) -> bytes | None:
-    return None if said is None else cursor.from_text(said)
+def _resume(said: str | None) -> Position | None:
+    return None if said is None else cursor.position(said)
 
 
 def canonical_hosts(text: str | None) -> str:

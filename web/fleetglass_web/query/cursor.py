@@ -15,6 +15,13 @@ class CursorTextError(ValueError):
     """A text that is no cursor."""
 
 
+class Position(NamedTuple):
+    """A place in the lines that match a question: `skip` of them behind a cursor."""
+
+    cursor: bytes
+    skip: int = 0
+
+
 class PollCursor(NamedTuple):
     """Where a polling client stands."""
 
@@ -40,6 +47,24 @@ def from_text(text: str) -> bytes:
         return base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
     except (binascii.Error, ValueError):
         raise CursorTextError(f"cursor {text[:40]!r}: not a cursor of this hub; send it as it was received") from None
+
+
+def with_skip(text: str, skip: int) -> str:
+    """The position behind the first `skip` matching lines after a cursor."""
+    cursor, _, already = text.partition("~")
+    return f"{cursor}~{skip + int(already or 0)}"
+
+
+def position(text: str) -> Position:
+    """Read a cursor, with or without a number of lines to skip.
+
+    Raises:
+        CursorTextError: it cannot come from here.
+    """
+    cursor, tilde, skip = text.partition("~")
+    if tilde and not (skip.isascii() and skip.isdigit() and len(skip) < 10):
+        raise CursorTextError(f"cursor {text[:40]!r}: not a cursor of this hub; send it as it was received")
+    return Position(from_text(cursor), int(skip) if tilde else 0)
 
 
 def poll_to_text(cursor: PollCursor) -> str:

@@ -6,6 +6,7 @@ fall back on whoever delivered the news, so what goes wrong is logged and ends h
 
 import asyncio
 import logging
+import secrets
 from collections.abc import Callable, Sequence
 
 from fleetglass_web.live.exchange import Exchange
@@ -21,6 +22,7 @@ class Pulse:
         self.view = view
         self.exchange = exchange
         self.listeners: set[Callable[[], None]] = set()  # called when anything arrived; see `poll`
+        self.boot = secrets.token_hex(4)  # marks of samples mean something in this life only
         self._timer: asyncio.TimerHandle | None = None
         self._timer_ms = 0.0
         self._unwatch: Callable[[], None] | None = None

@@ -13,6 +13,7 @@ from fleetglass_web.api.problems import Problem
 from fleetglass_web.live import encode
 from fleetglass_web.live.subscriber import Subscriber
 from fleetglass_web.transports.broadcast import EXTENSION, BroadcastProtocol
+from fleetglass_web.transports.places import Places
 from fleetglass_web.transports.pulse import Pulse
 
 log = logging.getLogger(__name__)
@@ -108,5 +109,7 @@ async def live(websocket: WebSocket) -> None:
     if offered and subprotocol is None:
         detail = f"subprotocol {', '.join(offered)[:80]!r} is not spoken here; ask for {' or '.join(SUBPROTOCOLS)}"
         raise Problem(400, detail)
-    await websocket.accept(subprotocol)
-    await serve(websocket, pulse, subprotocol)
+    places: Places = websocket.app.state.places
+    with places.one(websocket):
+        await websocket.accept(subprotocol)
+        await serve(websocket, pulse, subprotocol)

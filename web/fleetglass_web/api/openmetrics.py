@@ -1,0 +1,92 @@
+"""`GET /metrics`: the hub's own health and the fleet's newest values, for Prometheus.
+
+    fleetglass_hub_...                         what `FleetView.health` says, as gauges
+    fleetglass_host_up{host,state}             1 while a host is live
+    fleetglass_host_age_seconds{host}          since its last frame
+    fleetglass_cpu_user_pct{host}              the newest value of each series; the instance is a label
+
+A value that is unknown, and every value of a host that is lost or left, is absent: a scraper must not draw what is
+old as if it were new.
+"""
+
+import re
+from collections.abc import Iterator
+
+from fleetglass_proto import series as series_names
+from starlette.requests import Request
+from starlette.responses import Response
+
+from fleetglass_web.api import parameters
+from fleetglass_web.api.hosts import newest_values
+from fleetglass_web.view import FleetView, Host, HostState
+
+OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
+PLAIN = "text/plain; version=0.0.4; charset=utf-8"
+
+_UNSAFE = re.compile(r"[^a-zA-Z0-9_]")
+
+
+async def get_openmetrics(request: Request) -> Response:
+    """OpenMetrics; as the older text form for a scraper that takes no other. The lines are the same."""
+    view: FleetView = request.app.state.view
+    parameters.only(request, ("filter",))
+    with parameters.bad_request():
+        hosts = parameters.matching_hosts(view, parameters.text(request, "filter"))
+    accept = request.headers.get("accept", "")
+    is_plain = "text/plain" in accept and "openmetrics" not in accept
+    lines = [*_hub(view), *_liveness(view, hosts), *_values(view, hosts), "# EOF"]
+    return Response("\n".join(lines) + "\n", 200, {"cache-control": "no-store"}, PLAIN if is_plain else OPENMETRICS)
+
+
+def _name(text: str) -> str:
+    return "fleetglass_" + _UNSAFE.sub("_", text)
+
+
+def _label(text: str) -> str:
+    return text.replace("\\", "\\\\").replace("\n", "\\n").replace('"', '\\"')
+
+
+def _hub(view: FleetView) -> Iterator[str]:
+    yield "# TYPE fleetglass_hub_info gauge"
+    yield f'fleetglass_hub_info{{version="{_label(view.version)}",hub="{_label(view.hub_id)}"}} 1'
+    for name, value in view.health().items():
+        if isinstance(value, bool | int | float):
+            metric = _name(f"hub_{name}")
+            yield f"# TYPE {metric} gauge"
+            yield f"{metric} {float(value):g}"
+
+
+def _liveness(view: FleetView, hosts: list[Host]) -> Iterator[str]:
+    now_ms = view.now_ms()
+    yield "# TYPE fleetglass_host_up gauge"
+    for host in hosts:
+        labels = f'host="{_label(host.name)}",agent_id="{_label(host.agent_id)}",state="{host.state.value}"'
+        yield f"fleetglass_host_up{{{labels}}} {int(host.state is HostState.LIVE)}"
+    yield "# TYPE fleetglass_host_age_seconds gauge"
+    yield "# UNIT fleetglass_host_age_seconds seconds"
+    for host in hosts:
+        age_s = max(0.0, now_ms - host.last_ms) / 1_000
+        yield f"fleetglass_host_age_seconds{{{_identity(host)}}} {age_s:.3f}"
+
+
+def _identity(host: Host) -> str:
+    """Names may be shared; the id tells hosts apart, so that no two lines are the same series."""
+    return f'host="{_label(host.name)}",agent_id="{_label(host.agent_id)}"'
+
+
+def _values(view: FleetView, hosts: list[Host]) -> Iterator[str]:
+    newest = newest_values(view)
+    families: dict[str, list[str]] = {}
+    for host in hosts:
+        if host.state not in (HostState.LIVE, HostState.LATE) or host.host not in newest:
+            continue
+        for series, value in newest[host.host][1].items():
+            if value is None:
+                continue
+            metric, instance = series_names.parse(series)
+            labels = _identity(host) + (f',instance="{_label(instance)}"' if instance else "")
+            name = _name(metric)
+            families.setdefault(name, []).append(f"{name}{{{labels}}} {value!r}")
+    for name, lines in families.items():
+        yield f"# TYPE {name} gauge"
+        yield from lines

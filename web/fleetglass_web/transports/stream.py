@@ -1,0 +1,190 @@
+"""`GET /api/v1/stream/...`: an answer that never ends, as plain text, JSON lines or server-sent events.
+
+The same channels and subscribers as WebSocket: what one client's socket does not take becomes its gap, and nobody
+else's. The client's going away is one debug line.
+"""
+
+import asyncio
+import contextlib
+import logging
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Message, Receive, Scope, Send
+
+from fleetglass_web.api import parameters
+from fleetglass_web.api.problems import Problem
+from fleetglass_web.live import render
+from fleetglass_web.live.subscriber import Subscriber
+from fleetglass_web.live.subscription import (
+    HISTORY_MAX_S,
+    TAIL_MAX,
+    MetricsQuestion,
+    Subscribe,
+    ask_logs,
+    canonical_hosts,
+    checked_interval,
+)
+from fleetglass_web.query import cursor, series, timerange
+from fleetglass_web.transports.places import Places
+from fleetglass_web.transports.pulse import Pulse
+
+log = logging.getLogger(__name__)
+
+# A comment on an event stream that has been quiet: proxies cut what is silent for a minute (nginx, proxy_read_timeout).
+HEARTBEAT_S = 15.0
+HEARTBEAT = b": still here\n\n"
+
+MEDIA_TYPES = {
+    render.TEXT: "text/plain; charset=utf-8",
+    render.PREFIXED: "text/plain; charset=utf-8",
+    render.NDJSON: "application/x-ndjson",
+    render.EVENTS: "text/event-stream; charset=utf-8",
+}
+
+
+class StreamSink:
+    """A sink over an HTTP answer's body: what was written goes out in one piece, then more is asked for."""
+
+    def __init__(self) -> None:
+        self.wake = asyncio.Event()
+        self.is_closed = False
+        self._pieces: list[bytes] = []
+        self._bytes = 0
+
+    def write(self, data: bytes) -> bool:
+        """See `Sink`. Never ready for the next: the sending task says when."""
+        self._pieces.append(data)
+        self._bytes += len(data)
+        self.wake.set()
+        return False
+
+    def waiting_bytes(self) -> int:
+        """See `Sink`."""
+        return self._bytes
+
+    def close(self, _code: int, reason: str) -> None:
+        """See `Sink`."""
+        log.debug("a stream is ended: %s", reason)
+        self.is_closed = True
+        self.wake.set()
+
+    def take(self) -> bytes:
+        """What waits; empties it."""
+        data = b"".join(self._pieces)
+        self._pieces.clear()
+        return data
+
+    def sent(self) -> None:
+        """The server took everything."""
+        self._bytes = sum(map(len, self._pieces))
+
+
+class StreamResponse(Response):
+    """An answer whose body is a subscription."""
+
+    def __init__(self, pulse: Pulse, places: Places, encoding: str, request: Request, subscribe: Subscribe) -> None:
+        super().__init__(media_type=MEDIA_TYPES[encoding])
+        del self.headers["content-length"]
+        self.headers["cache-control"] = "no-store, no-transform"
+        self.headers["x-accel-buffering"] = "no"
+        self._pulse = pulse
+        self._places = places
+        self._encoding = encoding
+        self._request = request
+        self._subscribe = subscribe
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve until either side ends it."""
+        with self._places.one(self._request):
+            await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+            await send({"type": "http.response.body", "body": b"", "more_body": True})
+            sink = StreamSink()
+            exchange, now_ms = self._pulse.exchange, self._pulse.view.now_ms
+            encode = render.RENDERERS[self._encoding]
+            subscriber = exchange.open(self._encoding, encode, sink, now_ms())
+            gone = asyncio.create_task(_until_gone(receive, sink))
+            try:
+                exchange.act(subscriber, self._subscribe)
+                self._pulse.arm()
+                await self._send_all(sink, subscriber, send)
+            finally:
+                gone.cancel()
+                exchange.close(subscriber)
+                log.debug("a reader of %s is gone, %d pieces sent", scope["path"], subscriber.sent_frames)
+
+    async def _send_all(self, sink: StreamSink, subscriber: Subscriber, send: Send) -> None:
+        while not sink.is_closed:
+            try:
+                async with asyncio.timeout(HEARTBEAT_S):
+                    await sink.wake.wait()
+            except TimeoutError:
+                if self._encoding == render.EVENTS:
+                    await send(_body(HEARTBEAT))
+                continue
+            sink.wake.clear()
+            data = sink.take()
+            if data:
+                await send(_body(data))
+            sink.sent()
+            subscriber.drained(self._pulse.view.now_ms())
+        with contextlib.suppress(OSError):
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+def _body(data: bytes) -> Message:
+    return {"type": "http.response.body", "body": data, "more_body": True}
+
+
+async def _until_gone(receive: Receive, sink: StreamSink) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+    sink.is_closed = True
+    sink.wake.set()
+
+
+def _encoding(request: Request) -> str:
+    accept = request.headers.get("accept", "").lower()
+    if "text/event-stream" in accept:
+        return render.EVENTS
+    if "application/x-ndjson" in accept or "application/ndjson" in accept:
+        return render.NDJSON
+    return render.PREFIXED if parameters.truth(request, "prefix") else render.TEXT
+
+
+def _response(request: Request, subscribe: Subscribe) -> Response:
+    state = request.app.state
+    if not request.method == "GET":
+        raise Problem(405, "a stream has no end to look ahead to; use GET", {"allow": "GET"})
+    return StreamResponse(state.pulse, state.places, _encoding(request), request, subscribe)
+
+
+async def get_stream_logs(request: Request) -> Response:
+    """Lines as they come."""
+    known = ("filter", "path", "match", "exclude", "tail", "prefix", "resume")
+    parameters.only(request, known)
+    text = parameters.text
+    with parameters.bad_request():
+        question = ask_logs(
+            text(request, "filter"), text(request, "path"), text(request, "match"), text(request, "exclude")
+        )
+        tail = parameters.whole(request, "tail", 0, 0, TAIL_MAX)
+        # A browser that reconnects an event stream sends the id of the last event it saw.
+        resume = request.headers.get("last-event-id") or text(request, "resume")
+        position = cursor.position(resume) if resume else None
+        return _response(request, Subscribe(0, question, tail=tail, resume=position))
+
+
+async def get_stream_metrics(request: Request) -> Response:
+    """Samples as they come."""
+    parameters.only(request, ("filter", "series", "interval", "history", "prefix"))
+    with parameters.bad_request():
+        hosts = canonical_hosts(parameters.text(request, "filter"))
+        patterns = series.parse_list(parameters.text(request, "series") or "*")
+        said = parameters.text(request, "interval")
+        interval_ms = checked_interval(timerange.parse_span(said, "interval") if said else None)
+        said = parameters.text(request, "history")
+        history_s = timerange.parse_span(said, "history") / 1_000 if said else 0.0
+        if history_s > HISTORY_MAX_S:
+            raise Problem(400, f"history {said!r}: at most {HISTORY_MAX_S}s; older points: /api/v1/metrics")
+        return _response(request, Subscribe(0, MetricsQuestion(hosts, patterns, interval_ms), history_s=history_s))
