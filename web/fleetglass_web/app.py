@@ -26,6 +26,7 @@ from fleetglass_web.settings import WebSettings
 from fleetglass_web.static_files import StaticFiles
 from fleetglass_web.transports import poll, stream, websocket
 from fleetglass_web.transports.broadcast import BroadcastProtocol, write_all
+from fleetglass_web.transports.http import ENDING, StreamingHttpProtocol
 from fleetglass_web.transports.places import Places
 from fleetglass_web.transports.pulse import Pulse
 from fleetglass_web.view import FleetView
@@ -63,11 +64,11 @@ def create_app(view: FleetView, settings: WebSettings | None = None) -> Starlett
     settings = settings or WebSettings()
 
     @contextlib.asynccontextmanager
-    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+    async def lifespan(app: Starlette) -> AsyncIterator[dict[str, Any]]:  # any: state of several kinds
         pulse: Pulse = app.state.pulse
         pulse.start()
         try:
-            yield
+            yield {ENDING: pulse.end}
         finally:
             pulse.stop()
 
@@ -91,6 +92,7 @@ def create_app(view: FleetView, settings: WebSettings | None = None) -> Starlett
 def uvicorn_config(app: Starlette, **changes: Any) -> uvicorn.Config:  # any: uvicorn's own keywords
     """How to serve the app. `changes` are uvicorn's keywords: host, port, fd, ssl_certfile, root_path ..."""
     keywords: dict[str, Any] = {
+        "http": StreamingHttpProtocol,
         "ws": BroadcastProtocol,
         "ws_max_size": 2 * MESSAGE_BYTES_MAX,
         "ws_ping_interval": PING_INTERVAL_S,

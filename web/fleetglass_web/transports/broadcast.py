@@ -13,8 +13,7 @@ Measured with `python -m tests.bench.fanout`: see docs/measurements.md.
 
 import logging
 import os
-import socket
-from asyncio import BaseTransport, Transport
+from asyncio import BaseTransport
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -22,16 +21,12 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from websockets.exceptions import InvalidState
 
 from fleetglass_web.live.subscriber import Sink
+from fleetglass_web.transports import kernelbuffer
 
 log = logging.getLogger(__name__)
 
 EXTENSION = "fleetglass.sink"
 
-# The kernel would swallow some 4 MB for a client that stopped reading, and a conflated client would read minutes-old
-# data first. Doubled by the kernel (socket(7)): 256 KiB with its bookkeeping, enough for 2.5 MB/s at 100 ms.
-SEND_BUFFER_BYTES = 128 << 10
-# Not yet sent bytes in the kernel (tcp(7), TCP_NOTSENT_LOWAT): beyond it a write waits here, where it can be conflated.
-NOT_SENT_BYTES = 16 << 10
 # How long a close frame may wait behind unread data before the connection is cut.
 CLOSE_WAIT_S = 5.0
 
@@ -43,13 +38,12 @@ class BroadcastProtocol(WebSocketsSansIOProtocol):
     on_drained: Callable[[], None] | None = None
 
     def connection_made(self, transport: BaseTransport) -> None:
-        """Bound the kernel's buffer, and learn the descriptor."""
+        """Learn the descriptor; the connection came as HTTP, which bounded the kernel's buffer (`http`)."""
         super().connection_made(transport)
         # Above 0 bytes "paused", at 0 "resumed": the transport itself tells when the short way is open again.
         self.transport.set_write_buffer_limits(high=0)
-        self.fd = _descriptor(self.transport)
-        if self.fd >= 0:
-            _bound_kernel_buffer(self.fd)
+        is_tls = transport.get_extra_info("ssl_object") is not None
+        self.fd = -1 if is_tls else kernelbuffer.descriptor(transport)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The descriptor may be another client's from here on."""
@@ -141,22 +135,3 @@ def write_all(sinks: Sequence[Sink], data: bytes) -> list[int]:
         if not sink.write(data):
             full.append(at)
     return full
-
-
-def _descriptor(transport: Transport) -> int:
-    if transport.get_extra_info("ssl_object") is not None or transport.get_extra_info("sslcontext") is not None:
-        return -1
-    found = transport.get_extra_info("socket")
-    return found.fileno() if found is not None else -1
-
-
-def _bound_kernel_buffer(fd: int) -> None:
-    try:
-        with socket.socket(fileno=os.dup(fd)) as same:
-            same.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
-            if same.family != socket.AF_UNIX:
-                same.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                if hasattr(socket, "TCP_NOTSENT_LOWAT"):
-                    same.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, NOT_SENT_BYTES)
-    except OSError as error:  # a kernel without one of them: the transport's buffer still bounds what we hold
-        log.debug("cannot bound the send buffer of a browser: %s", error)

@@ -81,7 +81,7 @@ async def get_poll(request: Request) -> Response:
         gone = asyncio.create_task(_until_gone(request, arrived))
         try:
             async with asyncio.timeout(wait_s):
-                while news.is_empty() and news.is_complete and not gone.done():
+                while news.is_empty() and news.is_complete and not gone.done() and not pulse.is_ending:
                     await arrived.wait()
                     await asyncio.sleep(GATHER_S)
                     arrived.clear()

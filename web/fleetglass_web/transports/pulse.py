@@ -12,6 +12,8 @@ from collections.abc import Callable, Sequence
 from fleetglass_web.live.exchange import Exchange
 from fleetglass_web.view import FleetView, Gap, Host, LineBatch
 
+CLOSE_ENDING = 1012  # service restart
+
 log = logging.getLogger(__name__)
 
 
@@ -23,6 +25,7 @@ class Pulse:
         self.exchange = exchange
         self.listeners: set[Callable[[], None]] = set()  # called when anything arrived; see `poll`
         self.boot = secrets.token_hex(4)  # marks of samples mean something in this life only
+        self.is_ending = False
         self._timer: asyncio.TimerHandle | None = None
         self._timer_ms = 0.0
         self._unwatch: Callable[[], None] | None = None
@@ -32,13 +35,21 @@ class Pulse:
         self._unwatch = self.view.watch(self)
 
     def stop(self) -> None:
-        """Listen no more, and close every subscriber."""
+        """Listen no more."""
         if self._unwatch:
             self._unwatch()
             self._unwatch = None
         if self._timer:
             self._timer.cancel()
             self._timer = None
+
+    def end(self) -> None:
+        """The server ends: so do the answers that would never end."""
+        self.is_ending = True
+        for subscriber in list(self.exchange.subscribers):
+            subscriber.close(CLOSE_ENDING, "the hub ends; connect again in a moment")
+        for listener in list(self.listeners):
+            listener()
 
     # -- Watcher ------------------------------------------------------------------------------------------------
 
