@@ -102,12 +102,13 @@ class Wide:
 class Cpu:
     """A header whose next line is the cpu's (on AIX also the tty's)."""
 
-    __slots__ = ("cpu", "ends", "key", "tty", "width")
+    __slots__ = ("cpu", "fields", "key", "tty", "width")
 
     def __init__(self, words: list[str], cpu: dict[int, str]) -> None:
         self.key = tuple(words)
         self.width = len(words)
         self.cpu = cpu
+        self.fields = list(cpu.values())
         self.tty = {index: fields.TTY[word] for index, word in enumerate(words) if word in fields.TTY}
 
 

@@ -115,12 +115,10 @@ class Parser:
         return document
 
     def _lines(self, data: bytes) -> None:
-        take = self._tables.line
         lines = _text(data).split("\n")
         if not lines[-1]:
             lines.pop()
-        for line in lines:
-            take(line)
+        self._tables.lines(lines)
 
 
 def _text(data: bytes) -> str:
