@@ -1,8 +1,9 @@
-"""All sources of this host in the order in which they are asked: the kernel's, plug-ins, then those that come last."""
+"""All sources of a host in the order in which they are asked: the kernel's, plug-ins, and iostat, whose values win."""
 
 import sys
 from collections.abc import Sequence
 
+from fleetglass_agent.iostat import process
 from fleetglass_agent.metrics.plugins import find_plugins
 from fleetglass_agent.metrics.registry import Factory
 
@@ -21,6 +22,6 @@ def built_in() -> tuple[Factory, ...]:
     return portable.SOURCES
 
 
-def factories(*last: Factory) -> Sequence[Factory]:
-    """The whole table. `last` is asked last, so that its values win: `iostat`."""
-    return (*built_in(), *find_plugins(), *last)
+def factories() -> Sequence[Factory]:
+    """The whole table."""
+    return (*built_in(), *find_plugins(), Factory("iostat", process.make))

@@ -64,7 +64,11 @@ def make_tcp(settings: MetricsSettings) -> TcpSource:
 def make_filesystem(settings: MetricsSettings) -> FilesystemSource:
     root = settings.root.rstrip("/").encode()
     filesystems = read_once(f"{settings.proc}/filesystems") or b""
-    return FilesystemSource(KernelFile(_process(settings, "mountinfo")), filesystems, lambda path: statvfs(root + path))
+    try:
+        mountinfo = KernelFile(_process(settings, "mountinfo"))
+    except Off as off:
+        raise Off(off.why, "From a container, the mounts of its host are read as root") from None
+    return FilesystemSource(mountinfo, filesystems, lambda path: statvfs(root + path))
 
 
 def make_container(settings: MetricsSettings) -> ContainerSource:

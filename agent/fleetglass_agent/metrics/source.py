@@ -35,11 +35,16 @@ class Source(Protocol):
     raises `Off` where it cannot work.
     """
 
-    name: str
-    """One word, unique: what `sources` and events call it."""
+    @property
+    def name(self) -> str:
+        """One word, unique: what `sources` and events call it. A plain attribute will do."""
 
-    series: tuple[str, ...]
-    """Series names in the order of the values that `read` gives; replaced by a new tuple when things come or go."""
+    @property
+    def series(self) -> tuple[str, ...]:
+        """Series names in the order of the values that `read` gives.
+
+        The same tuple until things come or go, then a new one. A plain attribute will do.
+        """
 
     def read(self, now_ms: int) -> Sequence[float]:
         """Values for `series` as they are after this call, NaN where unknown.

@@ -138,5 +138,6 @@ def test_a_second_of_ours_is_a_second_of_iostats_in_every_column(tmp_path):
         was_busy = any(value[0] > 0 for series, value in printed.items() if series.startswith("disk.writes_per_s["))
         if len(seen) > 1 and was_busy and not seen[-1]:
             assert len(printed) > 20
+            assert {name for name in ours if ".util_pct[" in name} == {name for name in printed if ".util_pct[" in name}
             return
     raise AssertionError(f"no second agreed: {seen[1:]}")

@@ -1,0 +1,134 @@
+"""`fleetglass-agent`: run, sources, parse iostat. A shell; what each needs is imported only when it is asked for.
+
+Exit codes: 0 it ended as wished; 1 it could not go on; 2 a setting or an argument makes no sense, nothing was started.
+"""
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+
+from fleetglass_agent import __version__, config
+from fleetglass_agent.settings import SETTINGS
+from fleetglass_agent.values import ConfigError
+
+CONFIG_FILE = "/etc/fleetglass/agent.toml"
+
+USAGE = """\
+usage: fleetglass-agent run --hub tcp://HOST:PORT [flags]   measure this host and follow its logs
+       fleetglass-agent run --stdout [flags]                the same as JSON lines on standard output
+       fleetglass-agent run --check [flags]                 print the effective settings and end
+       fleetglass-agent sources [flags]                     what this host can offer, and why a source is off
+       fleetglass-agent parse iostat < FILE                 any iostat's output as JSON lines
+       fleetglass-agent --version
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; its exit code."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    try:
+        return _command(words)
+    except ConfigError as problem:
+        print(f"fleetglass-agent: {problem}", file=sys.stderr)
+        return 2
+    except BrokenPipeError:
+        # Whoever read our output has what he wanted. Python would complain when it flushes at the end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 0
+    except KeyboardInterrupt:
+        return 130
+
+
+def _command(words: list[str]) -> int:
+    match words:
+        case ["run", *rest]:
+            return _run(rest)
+        case ["--check", *rest]:
+            return _run(["--check", *rest])
+        case ["sources", *rest]:
+            return _sources(rest)
+        case ["parse", "iostat"]:
+            from fleetglass_agent.iostat import parse_command
+
+            return parse_command.run(sys.stdin.buffer, sys.stdout)
+        case ["parse", *_]:
+            raise ConfigError("parse reads the output of iostat: fleetglass-agent parse iostat < FILE")
+        case ["--version"]:
+            print(f"fleetglass-agent {__version__}")
+            return 0
+        case ["--help" | "-h" | "help", *_]:
+            print(usage(), end="")
+            return 0
+        case []:
+            print(USAGE, end="", file=sys.stderr)
+            return 2
+        case [word, *_]:
+            raise ConfigError(f"there is no command {word[:40]!r}; there are run, sources and parse iostat")
+        case _:
+            return 2
+
+
+def usage() -> str:
+    """Everything that --help prints."""
+    rows = [(f"{setting.flag} {setting.shown}".strip(), setting.about) for setting in SETTINGS if setting.flag]
+    rows.append(("--config FILE", f"settings in TOML ({CONFIG_FILE}, if it is there)"))
+    wide = max(len(left) for left, _ in rows)
+    flags = "\n".join(f"  {left:{wide}}  {right}" for left, right in rows)
+    return f"{USAGE}\nflags, each also as a variable (--hub is FLEETGLASS_HUB) and in TOML:\n{flags}\n"
+
+
+def load(words: Sequence[str], environ: Mapping[str, str]) -> tuple[config.Config, config.Arguments]:
+    """Read all three places.
+
+    Raises:
+        ConfigError: a setting makes no sense or the file cannot be read.
+    """
+    given = config.arguments(words)
+    path = given.config or environ.get("FLEETGLASS_CONFIG") or ""
+    text = _read(path or CONFIG_FILE, is_wanted=bool(path))
+    toml: dict[str, object] = {}
+    if text is not None:
+        import tomllib
+
+        try:
+            toml = tomllib.loads(text)
+        except tomllib.TOMLDecodeError as problem:
+            raise ConfigError(f"{path or CONFIG_FILE}: {problem}") from problem
+    return config.build(given, environ, toml, path or CONFIG_FILE, text or ""), given
+
+
+def _read(path: str, is_wanted: bool) -> str | None:
+    try:
+        with open(path, encoding="utf-8") as file:
+            return file.read()
+    except FileNotFoundError:
+        if is_wanted:
+            raise ConfigError(f"there is no file {path}") from None
+        return None
+    except OSError as problem:
+        raise ConfigError(f"cannot read {path}: {problem.strerror}") from None
+    except UnicodeDecodeError:
+        raise ConfigError(f"{path} is not a text in UTF-8, as TOML has to be") from None
+
+
+def _run(words: list[str]) -> int:
+    settings, given = load(words, os.environ)
+    if given.actions & {"--help", "-h"}:
+        print(usage(), end="")
+        return 0
+    if "--check" in given.actions:
+        print(settings.shown(), end="")
+        return 0
+    from fleetglass_agent import start
+
+    return start.run(settings, "--stdout" in given.actions, lambda: load(words, os.environ)[0])
+
+
+def _sources(words: list[str]) -> int:
+    settings, given = load(words, os.environ)
+    if given.actions & {"--help", "-h"}:
+        print(usage(), end="")
+        return 0
+    from fleetglass_agent import start
+
+    return start.sources(settings)
