@@ -37,6 +37,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     except KeyboardInterrupt:
         return 130
+    except Exception as fault:
+        if "FLEETGLASS_TRACEBACK" in os.environ:
+            raise
+        # Our own broken promise: the operator gets a sentence, and the way to what we need to mend it.
+        print(
+            f"fleetglass-agent: this is a fault of fleetglass-agent itself: {type(fault).__name__}: {fault}. "
+            "Please report it with what FLEETGLASS_TRACEBACK=1 prints",
+            file=sys.stderr,
+        )
+        return 1
 
 
 def _command(words: list[str]) -> int:

@@ -51,18 +51,24 @@ class StateFolder:
     def __init__(self, path: str) -> None:
         self.path: str | None = path
         self.losses: list[str] = []
+        self._trouble = ""
         self._lock = -1
         try:
             os.makedirs(path, mode=0o700, exist_ok=True)
             self._lock = os.open(os.path.join(path, "lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
-            self._lose(f"cannot use the state folder {path}: {error.strerror}")
+            self._trouble = f"cannot use the state folder {path}: {_reason(error)}"
             if not os.path.isdir(path):
                 self.path = None
         else:
             self._hold(path)
-        self.agent_id = self._agent_id()
+        is_kept, self.agent_id = self._agent_id()
         self.keys = self._keys()
+        if self._trouble:
+            lost = "lines written while the agent is down may be missed"
+            if not is_kept:
+                lost = f"this host appears as a new one at each start, and {lost}"
+            self.losses.append(f"{self._trouble}. So {lost}. Give it a folder of its own with --state DIR")
 
     def hub(self) -> KnownHub | None:
         """The hub that this agent joined."""
@@ -105,7 +111,8 @@ class StateFolder:
         except OSError:
             pass  # a full disk: the lock holds without the number
 
-    def _agent_id(self) -> bytes:
+    def _agent_id(self) -> tuple[bool, bytes]:
+        """Whether the id is the same at the next start, and the id."""
         lines = self._read("agent_id")
         text = lines[0].replace("-", "") if lines else ""
         try:
@@ -113,15 +120,15 @@ class StateFolder:
         except ValueError:
             known = b""
         if len(known) == 16:
-            return known
+            return True, known
         if lines:
             self.losses.append(f"{self.path}/agent_id is damaged: this host will appear as a new one")
         new = bytearray(os.urandom(16))
         new[6] = new[6] & 0x0F | 0x40  # a random UUID (RFC 9562, version 4)
         new[8] = new[8] & 0x3F | 0x80
         text = new.hex()
-        self._write("agent_id", ["-".join((text[:8], text[8:12], text[12:16], text[16:20], text[20:]))])
-        return bytes(new)
+        uuid = "-".join((text[:8], text[8:12], text[12:16], text[16:20], text[20:]))
+        return self._write("agent_id", [uuid]), bytes(new)
 
     def _keys(self) -> Keys:
         lines = self._read("curve.key")
@@ -147,7 +154,7 @@ class StateFolder:
         except FileNotFoundError:
             return []
         except OSError as error:
-            self._lose(f"cannot read {self.path}/{name}: {error.strerror}")
+            self._trouble = self._trouble or f"cannot read {self.path}/{name}: {_reason(error)}"
             return []
 
     def _write(self, name: str, lines: list[str]) -> bool:
@@ -163,12 +170,10 @@ class StateFolder:
                 os.close(descriptor)
             os.rename(f"{path}.new", path)
         except OSError as error:
-            self._lose(f"cannot write {path}: {error.strerror}")
+            self._trouble = self._trouble or f"cannot write {path}: {_reason(error)}"
             return False
         return True
 
-    def _lose(self, what: str) -> None:
-        """One sentence, however many files it hits."""
-        remedy = "this host appears as a new one at each start, and logs written while the agent is down may be missed"
-        if not any(remedy in loss for loss in self.losses):
-            self.losses.append(f"{what}; {remedy}. Give it a folder of its own with --state DIR")
+
+def _reason(error: OSError) -> str:
+    return (error.strerror or str(error)).lower()

@@ -2,7 +2,7 @@
 
     {"type":"sample","time_ms":1700000000000,"values":{"cpu.user_pct":14.5,"disk.util_pct[sda]":null}}
     {"type":"lines","time_ms":...,"path":"/var/log/app.log","file":"...","offset":1024,"lines":["hello"]}
-    {"type":"event","time_ms":...,"kind":"source_down","source":"iostat","why":"...","remedy":"..."}
+    {"type":"event","time_ms":...,"kind":"source_down","fields":{"source":"iostat","why":"...","remedy":"..."}}
 
 A shell. What was written counts as committed. A reader that is slow slows the agent, as a hub without credit would.
 """
@@ -52,9 +52,13 @@ class Stdout:
 
     def event(self, event: Event) -> None:
         names = {"stream": event.stream, "file": None if event.file is None else str(event.file)}
-        fields = {key: value.hex() if isinstance(value, bytes) else value for key, value in event.fields.items()}
-        known = {key: value for key, value in names.items() if value is not None}
-        self._write(type="event", time_ms=event.time_ms, kind=event.kind, **known, **fields)
+        self._write(
+            type="event",
+            time_ms=event.time_ms,
+            kind=event.kind,
+            **{key: value for key, value in names.items() if value is not None},
+            fields={key: value.hex() if isinstance(value, bytes) else value for key, value in event.fields.items()},
+        )
 
     def budget(self) -> int:
         return limits.BATCH_BYTES
