@@ -7,6 +7,7 @@
  */
 import { ask } from "../live/ask";
 import { hub } from "../live/hub.svelte";
+import { filterOf } from "../logs/filter";
 import type { Block, HostMap } from "../protocol/messages";
 import { Timeline } from "./timeline";
 import { printStep, RECENT_MS, stepOf, type TimeWindow } from "./window";
@@ -27,11 +28,6 @@ interface MetricsAnswer {
 const WORST = /^(?:disk\.(?:util_pct|.*await_ms|queue_depth)|pressure\.|load\.)/;
 // A hole may be filled by an agent that catches up: look again after so long, twice.
 const REFILL_AFTER_MS = [6_000, 40_000];
-
-/** A filter that matches a name, and little else: what has a meaning in the filter language becomes a star. */
-export function filterOf(name: string): string {
-  return name.replace(/[()!&|=\s*]+/g, "*") || "*";
-}
 
 export class HostFeed {
   host: HostMap | null = $state.raw(null);

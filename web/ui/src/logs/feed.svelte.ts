@@ -7,6 +7,7 @@
 import { ask } from "../live/ask";
 import { hub } from "../live/hub.svelte";
 import type { Batch, GapMessage, HostMap } from "../protocol/messages";
+import { filterOf } from "./filter";
 import { Histogram } from "./histogram";
 import type { Level } from "./levels";
 import { LEVELS } from "./levels";
@@ -41,6 +42,8 @@ const PAGE_LINES = 10_000;
 const OLDER_LINES = 1_000;
 // What a log subscription brings at once, before the search answers.
 const FIRST_LINES = 200;
+// A link without a time is looked for among so many pages of its file's newest lines.
+const LOCATE_PAGES = 5;
 // A sample is named as such for a little longer than the second that it was made in.
 const SAMPLED_FOR_MS = 3_000;
 
@@ -137,7 +140,7 @@ export class LogFeed {
   async fill(gap: GapRow): Promise<number> {
     const question = this.#question;
     if (!question) return 0;
-    const name = this.nameOf(gap.host);
+    const name = filterOf(this.nameOf(gap.host));
     const answer = await ask<LogAnswer>("logs", {
       filter: gap.host >= 0 ? name : question.hosts,
       path: gap.path || question.path,
@@ -155,7 +158,7 @@ export class LogFeed {
 
   /** The lines of one file around one line, filters set aside. */
   async around(row: LineRow, lines: number): Promise<{ before: LineRow[]; after: LineRow[] }> {
-    const one = { filter: this.nameOf(row.host), path: globOf(row.path), limit: 2_000 };
+    const one = { filter: filterOf(this.nameOf(row.host)), path: globOf(row.path), limit: 2_000 };
     const before = await ask<LogAnswer>("logs", { ...one, to: Math.ceil(row.timeMs) + 1, limit: lines + 500 });
     let after: LogAnswer = { lines: [], next: null, searched_to_ms: 0 };
     const now = hub.now();
@@ -177,6 +180,40 @@ export class LogFeed {
     const isAfter = (line: LineRow) =>
       line.timeMs > row.timeMs || (line.timeMs === row.timeMs && line.offset > row.offset);
     return { before: make(before).filter(isBefore).slice(-lines), after: make(after).filter(isAfter).slice(0, lines) };
+  }
+
+  /** Whether the hub can read the patterns of a question; its sentence if not. The lines of before stay meanwhile. */
+  async check(match: string, exclude: string): Promise<string> {
+    if (match === "" && exclude === "") return "";
+    try {
+      const now = Math.floor(hub.now());
+      await ask<LogAnswer>("logs", { filter: "*", match, exclude, from: now, to: now + 1, limit: 1 });
+      return "";
+    } catch (error) {
+      return error instanceof Error ? error.message : String(error);
+    }
+  }
+
+  /** Find the line that a link means. */
+  async locate(name: string, path: string, offset: number, atMs: number | null): Promise<LineRow | null> {
+    const question = { filter: filterOf(name), path: globOf(path), limit: PAGE_LINES };
+    const isIt = (line: LogAnswer["lines"][number]) =>
+      line.offset === offset && line.path === path && line.name === name;
+    let cursor: string | null = null;
+    for (let page = 0; page < LOCATE_PAGES; page++) {
+      const near = atMs === null ? {} : { from: Math.floor(atMs - 5_000), to: Math.ceil(atMs + 5_000) };
+      const answer: LogAnswer = await ask<LogAnswer>("logs", { ...question, ...near, cursor });
+      const found = answer.lines.find(isIt);
+      if (found) {
+        const scratch = new Tail(1e6);
+        scratch.addOlder(this.#rows({ ...answer, lines: [found] }));
+        const row = scratch.rows[0];
+        return row?.kind === "line" ? row : null;
+      }
+      cursor = answer.next;
+      if (cursor === null) return null;
+    }
+    return null;
   }
 
   #follow(question: LogsQuestion): void {
