@@ -6,6 +6,13 @@ it("takes numbers, ids and time stamps out", () => {
   expect(shapeOf('{"level":"info","msg":"upstream timeout","trace":"51ce7d02"}')).toBe("upstream timeout");
 });
 
+it("names an access log's line by its request, and JSON by what it is about", () => {
+  expect(shapeOf('198.51.100.7 - - [24/Nov/2026:23:58:35 +0000] "GET /v1/orders/88190?x=1 HTTP/1.1" 200 1822')).toBe(
+    "GET /v1/orders/#",
+  );
+  expect(shapeOf('{"time":"2026-11-24 23:58:35","route":"GET /stock","ms":4.2}')).toBe("GET /stock");
+});
+
 it("makes a pattern that finds its own lines", () => {
   const line = "duration: 1843.221 ms (x+y)";
   expect(new RegExp(patternOf(shapeOf(line))).test(line)).toBe(true);

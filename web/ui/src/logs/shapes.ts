@@ -8,11 +8,16 @@
 const SHAPE_CHARACTERS = 48;
 const STAMP =
   /^\W*(?:\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d| UTC)?|[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d)\W*/;
-const DATA = /"(?:[^"\\]|\\.){24,}"|\b0x[0-9a-fA-F]+\b|\b[0-9a-fA-F]{8,}(?:-[0-9a-fA-F]{4,})*\b|\d+(?:[.:]\d+)*/g;
+const DATA = /"(?:[^"\\]|\\.){24,}"|\b0x[0-9a-fA-F]+\b|\b[0-9a-fA-F]{8,}(?:-[0-9a-fA-F]{4,})*\b|(?<![A-Za-z])\d+(?:[.:]\d+)*/g;
+
+// Where a line says what it is about: the message of JSON, else what stands for one; the request of an access log.
+const MESSAGE = /"(?:msg|message)"\s*:\s*"((?:[^"\\]|\\.)+)"/;
+const SUBJECT = /"(?:error|err|event|route|path|url)"\s*:\s*"((?:[^"\\]|\\.)+)"/;
+const REQUEST = /"((?:GET|POST|PUT|DELETE|HEAD|PATCH|OPTIONS) [^" ?]*)[^"]*"/;
 
 export function shapeOf(text: string): string {
-  const message = /"(?:msg|message)"\s*:\s*"((?:[^"\\]|\\.)*)"/.exec(text)?.[1];
-  return (message ?? text.replace(STAMP, "")).replace(DATA, "#").slice(0, SHAPE_CHARACTERS).trim();
+  const said = MESSAGE.exec(text)?.[1] ?? SUBJECT.exec(text)?.[1] ?? REQUEST.exec(text)?.[1];
+  return (said ?? text.replace(STAMP, "")).replace(DATA, "#").replace(/^#\] /, "").slice(0, SHAPE_CHARACTERS).trim();
 }
 
 /** A pattern (RE2) that finds the lines of a shape. */
