@@ -166,6 +166,7 @@ class Fleet {
 
   #take(blocks: Block[], schemas: ReadonlyMap<number, Plan>, past: boolean): void {
     this.#reserve(hosts.slots);
+    let filled = false;
     for (const block of blocks) {
       const from = schemas.get(block.schema);
       if (!from) continue;
@@ -183,7 +184,7 @@ class Fleet {
         // Rows of the past start anew at each host; a live row follows the slot's own newest.
         this.columns.write(slot, time, host.map.interval_ms, this.#scratch, newer && !past ? undefined : above);
         if (past || !newer) {
-          this.past++;
+          filled = true;
           continue;
         }
         this.time_ms[slot] = time;
@@ -193,6 +194,7 @@ class Fleet {
         this.figures.set(this.#scratch, slot * FIELD_COUNT);
       }
     }
+    if (filled) this.past++;
     this.ready = true;
     this.#changed();
   }

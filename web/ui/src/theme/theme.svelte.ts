@@ -72,7 +72,9 @@ function read(name: "dark" | "light"): Colours {
   const sans = value("font");
   return {
     ...(Object.fromEntries(NAMES.map((token) => [token, value(token)])) as Record<Token, string>),
-    heat: value("heat").split(","),
+    heat: value("heat")
+      .split(",")
+      .map((colour) => colour.trim()),
     font: `11px ${sans}`,
     fontBold: `600 12px ${sans}`,
     mono: `11px ${value("mono")}`,
