@@ -139,6 +139,6 @@ def _sources(words: list[str]) -> int:
     if given.actions & {"--help", "-h"}:
         print(usage(), end="")
         return 0
-    from fleetglass_agent import start
+    from fleetglass_agent import sources_command
 
-    return start.sources(settings)
+    return sources_command.run(settings)

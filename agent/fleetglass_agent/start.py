@@ -12,7 +12,7 @@ from fleetglass_proto.messages import VERSION, Hello
 
 from fleetglass_agent import __version__, footprint, hostfacts
 from fleetglass_agent.config import Config
-from fleetglass_agent.log import Log, safe
+from fleetglass_agent.log import Log
 from fleetglass_agent.logs.settings import TailSettings
 from fleetglass_agent.logs.tailing import Tailing
 from fleetglass_agent.loop import Lines, Loop, monotonic_ms, wall_clock_ms
@@ -59,18 +59,6 @@ def run(config: Config, to_stdout: bool, read_again: Callable[[], Config]) -> in
     finally:
         if state:
             state.close()
-    return 0
-
-
-def sources(config: Config) -> int:
-    """Print what this host can offer, one source a line."""
-    registry = Registry(config.metrics, catalogue.factories())
-    registry.open(monotonic_ms())
-    registry.read(monotonic_ms())
-    for status in registry.status():
-        about = f"{status.series} series" if status.on else f"off: {status.why}. {status.remedy}".rstrip()
-        print(f"{status.name:<14} {'on ' if status.on else 'off'}  {safe(about.removeprefix('off: '))}")
-    registry.close()
     return 0
 
 

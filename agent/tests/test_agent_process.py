@@ -281,12 +281,17 @@ def test_check_prints_the_effective_settings_and_starts_nothing(tmp_path):
     assert run("run", "--check", "--from", "middle").returncode == 2
 
 
-def test_sources_names_every_source_and_why_one_is_off():
-    ended = run("sources", "--off", "tcp")
-    assert ended.returncode == 0
-    rows = {line.split()[0]: line.split()[1] for line in ended.stdout.splitlines() if line and not line.startswith(" ")}
-    assert rows["cpu"] == "on"
-    assert rows["tcp"] == "off"
+def test_sources_names_every_source_and_file_and_why_one_is_off(tmp_path):
+    append(tmp_path / "app.log", "hello\n")
+    (tmp_path / "folder.log").mkdir()
+    ended = run("sources", "--off", "tcp", "--tail", str(tmp_path / "*.log"), "--command", "app=echo \x1b[2J")
+    assert (ended.returncode, ended.stderr) == (0, "")
+    rows = ended.stdout.splitlines()
+    assert any(row.startswith("cpu            on ") for row in rows)
+    assert "tcp            off  switched off in the settings" in rows
+    assert any(row.startswith(f"follows        {tmp_path}/app.log") for row in rows)
+    assert any(row.startswith(f"leaves out     {tmp_path}/folder.log: ") for row in rows)
+    assert "\x1b" not in ended.stdout
 
 
 def test_without_iostat_everything_else_is_measured(tmp_path):
