@@ -153,7 +153,7 @@ def _config(values: dict[str, Value], places: dict[str, str]) -> Config:
         buffer_ms=_ms(values["buffer"]),
         tail=TailSettings(
             globs=cast(tuple[str, ...], values["tail"]),
-            excludes=cast(tuple[str, ...], values["exclude"]),
+            excludes=tuple(_anywhere(glob) for glob in cast(tuple[str, ...], values["exclude"])),
             from_start=values["from"] == "start",
             commands=cast(dict[str, str], values["commands"]),
             max_streams=cast(int, values["max_streams"]),
@@ -193,6 +193,11 @@ def _hub(hub: str, joined: str, places: Mapping[str, str]) -> tuple[str | None, 
     except endpoint.EndpointError as problem:
         raise ConfigError(f"{places['hub']}: {problem}") from problem
     return hub or (read.endpoint if read else None), read
+
+
+def _anywhere(exclude: str) -> str:
+    """A name without a folder is meant wherever it is: `*.gz`."""
+    return exclude if "/" in exclude else f"/**/{exclude}"
 
 
 def _ms(seconds: Value) -> int:

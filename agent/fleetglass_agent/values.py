@@ -17,6 +17,8 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _SPAN = re.compile(r"([0-9]+\.?[0-9]*|\.[0-9]+)(ms|s|m|h)?\Z")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, None: 1.0}
 _SIZE = re.compile(r"([0-9]+)([KMGT]i?B?)?\Z", re.IGNORECASE)
+_CLASS = re.compile(r"\[[!^]?(\]?[^]]*)\]")
+_RANGE = re.compile(r"([^]])-([^]])")
 _WORDS = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
 
 
@@ -122,13 +124,26 @@ def _item(setting: Setting, value: object, where: str) -> str:
         problem = "is empty"
     elif "\0" in value or len(value.encode("utf-8", "surrogateescape")) > limits.STRING_BYTES:
         problem = f"holds a NUL or is longer than {limits.STRING_BYTES} bytes"
-    elif setting.name in ("tail", "exclude") and value.endswith("/"):
-        problem = f"names a folder; its files are {value}*"
+    elif setting.name in ("tail", "exclude"):
+        problem = _glob_problem(value)
     elif setting.name == "off" and not _KEY.match(value):
         problem = "is no source; 'fleetglass-agent sources' names them"
     if problem:
         raise ConfigError(f"{where}: {short(value)} {problem}")
     return value
+
+
+def _glob_problem(glob: str) -> str:
+    """What makes no sense in a glob, "" if nothing."""
+    if glob.endswith("/"):
+        return f"names a folder; its files are {glob}*"
+    if any("**" in part and part != "**" for part in glob.split("/")):
+        return "has ** beside other characters; it stands alone between slashes, as in /var/log/**/*.log"
+    for characters in _CLASS.findall(glob):
+        for first, last in _RANGE.findall(characters):
+            if first > last:
+                return f"has the range {first}-{last}, which is empty; {last}-{first} may be meant"
+    return ""
 
 
 def _pair(setting: Setting, key: str, value: object, where: str) -> str:

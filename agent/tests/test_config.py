@@ -50,6 +50,10 @@ def test_lists_are_replaced_and_labels_joined_key_by_key():
     assert settings.labels == {"role": "web", "dc": "fra1"}
 
 
+def test_a_name_alone_is_excluded_wherever_it_is():
+    assert build("--exclude", "*.gz", "--exclude", "/var/log/x/*").tail.excludes == ("/**/*.gz", "/var/log/x/*")
+
+
 def test_variables_hold_lists_between_commas_or_one_a_line():
     environ = {
         "FLEETGLASS_TAIL": "/a, /b",
@@ -95,7 +99,8 @@ def test_numbers_of_toml_are_checked_as_well(text):
         ["--label", "db"], ["--label", "=x"], ["--label", "role="], ["--label", "a=1", "--label", "a=2"],
         ["--label", "a b=1"], ["--label", "role=a\x1b[2J"], ["--command", "app"], ["--command", "app= "],
         ["--command", "a=x", "--command", "a=y"], ["--tail", ""], ["--tail", "/var/log/"], ["--tail", "a\0b"],
-        ["--tail", "x" * 5_000], ["--from", "middle"], ["--name", ""], ["--name", "a\nb"], ["--name", "x" * 256],
+        ["--tail", "x" * 5_000], ["--tail", "/x/[z-a]"], ["--exclude", "a**b"],
+        ["--from", "middle"], ["--name", ""], ["--name", "a\nb"], ["--name", "x" * 256],
         ["--interval", "1", "--interval", "2"], ["--max-streams", "0"], ["--max-streams", "many"], ["--off", "a b"],
         ["--spool", "1K"], ["--spool", "big"], ["--join", "fg1.xx"], ["--hub", JOIN, "--join", JOIN], ["--state", ""],
     ],
