@@ -112,7 +112,7 @@ class Fleet {
 
   /**
    * The newest step to show. It follows the newest sample, and the clock where none comes; while the hub is away it
-   * stands, and the banner says since when.
+   * stands, and the banner says since when. 0: nothing is known yet.
    */
   edge(): number {
     const { step_ms } = this.columns;
@@ -121,7 +121,8 @@ class Fleet {
     // A sample is on its way for up to its interval; what is older than that and missing is a hole.
     const due = hub.link.state === "open" || paused !== null ? now - SLACK_MS : Number.NEGATIVE_INFINITY;
     const newest = Number.isNaN(this.newest_ms) ? due : Math.max(Math.min(this.newest_ms, now), due);
-    return Math.floor(newest / step_ms);
+    // Nothing is known yet: there is no picture to draw.
+    return Number.isFinite(newest) ? Math.floor(newest / step_ms) : 0;
   }
 
   figure(host: Host, field: number): number {
