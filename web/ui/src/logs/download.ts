@@ -15,6 +15,7 @@ export async function collect(
   page: (cursor: string | null) => Promise<LogAnswer>,
   format: Format,
   progress: (lines: number) => void,
+  keep: (line: LogAnswer["lines"][number]) => boolean = () => true,
 ): Promise<string[]> {
   // Pages come newest first; so do the lines in each.
   const parts: string[] = [];
@@ -25,6 +26,7 @@ export async function collect(
     parts.unshift(
       answer.lines
         .toReversed()
+        .filter(keep)
         .map((line) => `${format === "text" ? asText(line) : JSON.stringify(line)}\n`)
         .join(""),
     );

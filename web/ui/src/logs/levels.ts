@@ -1,11 +1,10 @@
 /**
  * How bad a log line says it is.
  *
- * In: the text of a line without colour codes. Out: one of six levels and the word that the line itself uses.
- * Programs agree on nothing, so the places where they say it are tried from the most certain to the least: a key in
- * JSON or logfmt, a syslog priority, a glog letter, a word in capitals near the start, a word in brackets or before a
- * colon, an HTTP status, the first line of a stack trace. A line that says nothing is "other": never guessed from its
- * mood, because "0 errors" is good news.
+ * In: the text of a line without colour codes. Out: one of six levels, and the word to show for it. The rules are the
+ * hub's own (`live/severity.py`), so that counts made here and counts made there agree: the place where a level is
+ * said decides, from the most certain to the least (JSON or logfmt key; bracketed or capital word; syslog priority; HTTP
+ * status; words), and within one place the worst. `levels.test.ts` holds lines that both sides must read alike.
  */
 
 export type Level = "fatal" | "error" | "warn" | "info" | "debug" | "other";
@@ -15,147 +14,115 @@ export const LEVELS: readonly Level[] = ["fatal", "error", "warn", "info", "debu
 
 export interface Said {
   level: Level;
-  /** The word to show, at most five letters; empty where the line says none. */
+  /** The word to show, in capitals; empty where the line says none. */
   word: string;
 }
 
-// The words of syslog, log4j, journald, Python, Go, Rust, PostgreSQL and Windows.
-const WORDS: Record<string, Level> = {
-  panic: "fatal",
-  fatal: "fatal",
-  emerg: "fatal",
-  emergency: "fatal",
-  alert: "fatal",
-  crit: "fatal",
-  critical: "fatal",
-  error: "error",
-  err: "error",
-  severe: "error",
-  failure: "error",
-  warning: "warn",
-  warn: "warn",
-  notice: "info",
-  info: "info",
-  information: "info",
-  log: "info",
-  detail: "info",
-  hint: "info",
-  statement: "info",
-  context: "info",
-  debug: "debug",
-  trace: "debug",
-  verbose: "debug",
-  fine: "debug",
-  finer: "debug",
-  finest: "debug",
+// Levels stand at the start of a line; a long line's payload must not decide.
+const HEAD_CHARACTERS = 512;
+
+const WORDS: Record<string, string> = {
+  fatal: "fatal|critical|crit|emerg(?:ency)?|alert|panic",
+  error: "error|err|severe|failure",
+  warn: "warning|warn",
+  info: "info|information|notice",
+  debug: "debug|trace|verbose|fine",
+};
+const CAPITALS: Record<string, string> = {
+  fatal: "FATAL|CRITICAL|CRIT|EMERG|EMERGENCY|ALERT|PANIC",
+  error: "ERROR|ERR|SEVERE",
+  warn: "WARNING|WARN",
+  info: "INFO|NOTICE",
+  debug: "DEBUG|TRACE|FINE|FINER|FINEST",
+};
+// pino and bunyan write numbers.
+const NUMBERS: Record<string, string> = { fatal: "60", error: "50", warn: "40", info: "30", debug: "[12]0" };
+const GLOG: Record<string, string> = { fatal: "F", error: "E", warn: "W", info: "I", debug: "[DV]" };
+const SAID_IN_WORDS: Record<string, string> = {
+  fatal: "\\b(?:fatal|kernel panic|panic:|out of memory|oom-killer|segfault)",
+  error: "\\b(?:error|exception|failed|failure|traceback|cannot|refused)\\b",
+  warn: "\\b(?:warn(?:ing)?|deprecated|timed out|timeout|retrying)\\b",
 };
 
-// What is shown instead of words that do not fit into the column.
-const SHORT: Record<string, string> = {
-  critical: "CRIT",
-  emergency: "EMERG",
-  warning: "WARN",
-  information: "INFO",
-  verbose: "DEBUG",
-  failure: "ERROR",
-  severe: "ERROR",
-  statement: "STMT",
-  context: "CONTEXT",
-};
+interface Rule {
+  level: Level;
+  pattern: RegExp;
+}
 
-// A level stands in the head of a line; further on it is somebody's sentence.
-const HEAD_CHARACTERS = 200;
+const SPOKEN = ["fatal", "error", "warn", "info", "debug"] as const;
+const each = (make: (level: (typeof SPOKEN)[number]) => RegExp): Rule[] =>
+  SPOKEN.map((level) => ({ level, pattern: make(level) }));
 
-const KEYED = /["']?\b(?:level|lvl|severity|loglevel|log\.level|levelname|priority)["']?\s*[=:]\s*["']?([A-Za-z]+|\d+)/;
-const PRIORITY = /^<(\d{1,3})>/;
-const GLOG = /^([IWEF])\d{4} \d\d:\d\d:\d\d/;
-const CAPITALS =
-  /(?:^|[^A-Za-z0-9_/.-])(PANIC|FATAL|EMERG|EMERGENCY|ALERT|CRIT|CRITICAL|ERROR|ERR|SEVERE|FAILURE|WARNING|WARN|NOTICE|INFO|INFORMATION|LOG|DETAIL|HINT|STATEMENT|CONTEXT|DEBUG|TRACE|VERBOSE|FINE|FINER|FINEST)(?![A-Za-z0-9_/.=-])/;
-const BRACKETED = /[[<(|]\s*([A-Za-z]+)\s*[\]>)|]/g;
-const BEFORE_COLON = /(?:^|\s)([A-Za-z]+):(?:\s|$)/g;
-const STATUS = /" ([1-5])\d\d (?:\d+|-)/;
-const CRASH =
-  /^(?:Traceback \(most recent call last\)|Exception in thread |panic: |fatal error: |Caused by: |thread '.*' panicked|[\w.$]+(?:Exception|Error)(?::|$))/;
-// bunyan and pino write numbers.
-const NUMBERS: [number, string][] = [
-  [60, "fatal"],
-  [50, "error"],
-  [40, "warn"],
-  [30, "info"],
-  [0, "debug"],
+// One list a place, worst first in each; the first list with a hit decides.
+const KEYED = each(
+  (level) =>
+    new RegExp(
+      `"(?:level|severity|lvl|loglevel|log\\.level|levelname)"\\s*:\\s*"(?:${WORDS[level]})"|"level"\\s*:\\s*${NUMBERS[level]}\\b|\\b(?:level|severity|lvl)="?(?:${WORDS[level]})\\b`,
+      "i",
+    ),
+);
+const BRACKETED = each((level) => new RegExp(`[[<(](?:[a-z0-9_.:-]+:)?(?:${WORDS[level]})\\s*[\\])>]`, "i"));
+const CAPITAL = each(
+  (level) =>
+    new RegExp(
+      `(?:^|[^A-Za-z0-9_])(?:${CAPITALS[level]})(?:[^A-Za-z0-9_]|$)|^${GLOG[level]}\\d{4} \\d\\d:\\d\\d:\\d\\d|^\\d\\d-\\d\\d \\d\\d:\\d\\d:\\d\\d\\.\\d+ +\\d+ +\\d+ ${GLOG[level]} `,
+    ),
+);
+const STATUS: Rule[] = [
+  { level: "error", pattern: /" 5\d\d (?:\d+|-)/ },
+  { level: "warn", pattern: /" 4\d\d (?:\d+|-)/ },
+  { level: "info", pattern: /" [123]\d\d (?:\d+|-)/ },
 ];
-const SYSLOG = ["emerg", "alert", "crit", "err", "warning", "notice", "info", "debug"];
+const SPEECH: Rule[] = Object.entries(SAID_IN_WORDS).map(([level, pattern]) => ({
+  level: level as Level,
+  pattern: new RegExp(pattern, "i"),
+}));
+const MENTIONED: Rule[] = [
+  { level: "info", pattern: /\binfo\b/i },
+  { level: "debug", pattern: /\b(?:debug|trace)\b/i },
+];
+const PRIORITY = /^<(\d{1,3})>/;
+const HAS_KEY = /level|severity|lvl/i;
+// Of syslog's eight (RFC 5424).
+const SYSLOG: readonly Level[] = ["fatal", "fatal", "fatal", "error", "warn", "info", "info", "debug"];
+
+// Words that a program prints itself, shown as it prints them; others are shown as their level.
+const OWN_WORD =
+  /(?:^|[^A-Za-z0-9_])(LOG|NOTICE|DETAIL|HINT|STATEMENT|CONTEXT|TRACE|PANIC|CRIT|ALERT|EMERG)(?:[^A-Za-z0-9_]|$)/;
+const SHOWN: Record<Level, string> = {
+  fatal: "FATAL",
+  error: "ERROR",
+  warn: "WARN",
+  info: "INFO",
+  debug: "DEBUG",
+  other: "",
+};
 
 export function levelOf(text: string): Said {
   const head = text.length > HEAD_CHARACTERS ? text.slice(0, HEAD_CHARACTERS) : text;
-  return (
-    fromKey(text) ??
+  const level =
+    (HAS_KEY.test(head) ? first(KEYED, head) : undefined) ??
+    worst(first(BRACKETED, head), first(CAPITAL, head)) ??
     fromPriority(head) ??
-    fromGlog(head) ??
-    fromCapitals(head) ??
-    fromPunctuation(head) ??
-    fromStatus(head) ??
-    fromCrash(head) ??
-    SILENT
-  );
+    first(STATUS, head) ??
+    first(SPEECH, head) ??
+    first(MENTIONED, head) ??
+    "other";
+  return { level, word: OWN_WORD.exec(head)?.[1]?.slice(0, 6) ?? SHOWN[level] };
 }
 
-const SILENT: Said = { level: "other", word: "" };
-const said = new Map<string, Said>();
-
-function word(raw: string): Said | undefined {
-  const lower = raw.toLowerCase();
-  const level = Object.hasOwn(WORDS, lower) ? WORDS[lower] : undefined;
-  if (level === undefined) return undefined;
-  let answer = said.get(lower);
-  if (!answer) {
-    answer = { level, word: SHORT[lower] ?? lower.toUpperCase() };
-    said.set(lower, answer);
-  }
-  return answer;
-}
-
-function fromKey(text: string): Said | undefined {
-  // Keys may stand far behind the message in JSON, so the whole line is asked, up to a bound.
-  const found = KEYED.exec(text.length > 4096 ? text.slice(0, 4096) : text)?.[1];
-  if (found === undefined) return undefined;
-  const value = Number(found);
-  if (Number.isNaN(value)) return word(found);
-  if (value < 10) return word(SYSLOG[value] ?? "debug");
-  return word(NUMBERS.find(([least]) => value >= least)![1]);
-}
-
-function fromPriority(head: string): Said | undefined {
-  const found = PRIORITY.exec(head)?.[1];
-  return found === undefined ? undefined : word(SYSLOG[Number(found) & 7]!);
-}
-
-function fromGlog(head: string): Said | undefined {
-  const letter = GLOG.exec(head)?.[1];
-  return letter === undefined ? undefined : word({ I: "info", W: "warn", E: "error", F: "fatal" }[letter]!);
-}
-
-function fromCapitals(head: string): Said | undefined {
-  const found = CAPITALS.exec(head)?.[1];
-  return found === undefined ? undefined : word(found);
-}
-
-function fromPunctuation(head: string): Said | undefined {
-  for (const pattern of [BRACKETED, BEFORE_COLON]) {
-    for (const match of head.matchAll(pattern)) {
-      const answer = word(match[1]!);
-      if (answer) return answer;
-    }
-  }
+function first(rules: readonly Rule[], head: string): Level | undefined {
+  for (const { level, pattern } of rules) if (pattern.test(head)) return level;
   return undefined;
 }
 
-function fromStatus(head: string): Said | undefined {
-  const digit = STATUS.exec(head)?.[1];
-  if (digit === undefined) return undefined;
-  return digit === "5" ? word("warn") : word("info");
+function worst(a: Level | undefined, b: Level | undefined): Level | undefined {
+  if (a === undefined || b === undefined) return a ?? b;
+  return LEVELS.indexOf(a) < LEVELS.indexOf(b) ? a : b;
 }
 
-function fromCrash(head: string): Said | undefined {
-  return CRASH.test(head) ? word("error") : undefined;
+function fromPriority(head: string): Level | undefined {
+  const found = PRIORITY.exec(head)?.[1];
+  if (found === undefined || Number(found) > 191 || String(Number(found)) !== found) return undefined;
+  return SYSLOG[Number(found) & 7];
 }

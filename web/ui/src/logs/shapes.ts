@@ -8,7 +8,8 @@
 const SHAPE_CHARACTERS = 48;
 const STAMP =
   /^\W*(?:\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d| UTC)?|[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d)\W*/;
-const DATA = /"(?:[^"\\]|\\.){24,}"|\b0x[0-9a-fA-F]+\b|\b[0-9a-fA-F]{8,}(?:-[0-9a-fA-F]{4,})*\b|(?<![A-Za-z])\d+(?:[.:]\d+)*/g;
+const DATA =
+  /"(?:[^"\\]|\\.){24,}"|\b0x[0-9a-fA-F]+\b|\b[0-9a-fA-F]{8,}(?:-[0-9a-fA-F]{4,})*\b|(?<![A-Za-z])\d+(?:[.:]\d+)*/g;
 
 // Where a line says what it is about: the message of JSON, else what stands for one; the request of an access log.
 const MESSAGE = /"(?:msg|message)"\s*:\s*"((?:[^"\\]|\\.)+)"/;
