@@ -47,7 +47,8 @@ def _patterns() -> list[tuple[int, int, str]]:
         found.append((0, severity, rf"(?i)\b(?:level|severity|lvl)=\"?(?:{words})\b"))
         found.append((1, severity, rf"(?i)[\[<(](?:[a-z0-9_.:-]+:)?(?:{words})\s*[\])>]"))
     for severity, words in _UPPER.items():
-        found.append((1, severity, rf"(?:^|[^A-Za-z0-9_])(?:{words})(?:[^A-Za-z0-9_]|$)"))
+        # A terminal's colour may stand right before the word: ESC[31mERROR.
+        found.append((1, severity, rf"(?:^|[^A-Za-z0-9_]|\x1b\[[0-9;]*m)(?:{words})(?:[^A-Za-z0-9_]|$)"))
     letters = {0: "F", 1: "E", 2: "W", 3: "I", 4: "[DV]"}
     for severity, letter in letters.items():
         found.append((1, severity, rf"^{letter}\d{{4}} \d\d:\d\d:\d\d"))  # glog: E1124 23:00:01
