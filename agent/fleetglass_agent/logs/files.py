@@ -12,6 +12,7 @@ import stat
 
 from fleetglass_agent.logs import names
 from fleetglass_agent.logs.follower import Look
+from fleetglass_agent.logs.globs import Found, Glob
 
 # O_NONBLOCK: a path that turns into a FIFO between look and open must not stop the agent.
 _FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
@@ -100,6 +101,21 @@ class Files:
         with contextlib.suppress(OSError), os.scandir(folder or "/") as entries:
             found = [(entry.path, entry.inode()) for entry in entries if entry.name.startswith(stem)]
         return found
+
+    def expand(self, glob: Glob) -> Found:
+        """The paths that a glob names now."""
+        return glob.expand()
+
+    def changed_ns(self, folder: str) -> int:
+        """When names came or went in a folder; 0 if there is none."""
+        try:
+            return os.stat(folder).st_mtime_ns
+        except OSError:
+            return 0
+
+    def is_linked(self, path: str) -> bool:
+        """Whether a link stands anywhere in a path: it may lead elsewhere without its own folder changing."""
+        return os.path.realpath(path) != path
 
     def close(self, handle: int) -> None:
         """Give back the descriptor."""

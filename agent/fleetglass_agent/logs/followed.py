@@ -368,10 +368,10 @@ class Followed:
         """All matching paths, first glob first; folders are watched before they are read."""
         found: list[Found] = []
         for _ in range(3):
-            found = [glob.expand() for glob in self._globs]
+            found = [self._files.expand(glob) for glob in self._globs]
             folders = {folder for one in found for folder in one.folders}
             wall_ns = self._wall_ms() * 1_000_000
-            self._folders = {folder: _changed_ns(folder, wall_ns) for folder in folders}
+            self._folders = {folder: self._changed_ns(folder, wall_ns) for folder in folders}
             if not self._watcher.watch_folders(folders):
                 break
         paths: dict[str, None] = {}
@@ -493,8 +493,7 @@ class Followed:
         self._numbers[path] = number
         stream = Stream(number, path, self._files, self, self._settings.max_line_bytes)
         self.streams[path] = self._by_number[number] = stream
-        folder = os.path.dirname(path)
-        if os.path.islink(path) or os.path.realpath(folder) != folder:
+        if self._files.is_linked(path):
             self._linked.add(stream)
         return stream
 
@@ -580,9 +579,14 @@ class Followed:
     def _is_folder_changed(self) -> bool:
         wall_ns = self._wall_ms() * 1_000_000
         return any(
-            changed_ns is None or _changed_ns(folder, wall_ns) != changed_ns
+            changed_ns is None or self._changed_ns(folder, wall_ns) != changed_ns
             for folder, changed_ns in self._folders.items()
         )
+
+    def _changed_ns(self, folder: str, wall_ns: int) -> int | None:
+        """None if the change is so fresh that another one may follow unseen."""
+        changed_ns = self._files.changed_ns(folder)
+        return None if abs(wall_ns - changed_ns) < SAME_TICK_NS else changed_ns
 
     def _look_quietly(self, path: str) -> Look | None:
         try:
@@ -595,12 +599,3 @@ class Followed:
             return self._files.open(path)
         except Unreadable:
             return None
-
-
-def _changed_ns(folder: str, wall_ns: int) -> int | None:
-    """When a folder changed; None if that is so fresh that it may change again unseen; 0 if there is none."""
-    try:
-        changed_ns = os.stat(folder).st_mtime_ns
-    except OSError:
-        return 0
-    return None if abs(wall_ns - changed_ns) < SAME_TICK_NS else changed_ns

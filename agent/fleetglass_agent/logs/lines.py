@@ -52,9 +52,10 @@ class Cut(NamedTuple):
 class LineCutter:
     """Where one file stands within its current line."""
 
-    __slots__ = ("carried", "limit_bytes", "newline", "skip_from")
+    __slots__ = ("_finds_holes", "carried", "limit_bytes", "newline", "skip_from")
 
-    def __init__(self, limit_bytes: int, newline: bytes = PLAIN) -> None:
+    def __init__(self, limit_bytes: int, newline: bytes = PLAIN, *, finds_holes: bool = True) -> None:
+        self._finds_holes = finds_holes
         self.limit_bytes = limit_bytes
         self.newline = newline
         self.carried = 0  # bytes of the current line that were given as CUT pieces
@@ -79,7 +80,8 @@ class LineCutter:
         pos, end = base, len(data)
         hole = None
         while True:
-            run = data.find(NUL_RUN, pos, end) if data.find(b"\0", pos, end) >= 0 else -1
+            has_nul = self._finds_holes and data.find(b"\0", pos, end) >= 0
+            run = data.find(NUL_RUN, pos, end) if has_nul else -1
             if run < 0:
                 pos = self._text(pieces, data, pos, end, origin, full=full and pos == base, final=final)
                 break

@@ -48,7 +48,7 @@ def restore(
         is_inode_reused = at_path is not None and (at_path.dev, at_path.inode) == (file.dev, file.inode)
         generation.end_at(look.size, Why.TRUNCATED if is_inode_reused else Why.GONE)
         stream.take_over(generation, look, now_ms, at_path=False)
-        if not stream.follow_copy(generation):
+        if stream.follow_copy(generation) is None:
             size = _size_when_compressed(stream.path, generation, hands)
             if size is not None:
                 generation.end_at(max(size, look.size), generation.why)
@@ -57,6 +57,13 @@ def restore(
                     f"{names.shown(stream.path)}: a file that was followed is gone since the agent was away. "
                     f"What was written to it behind byte {look.size} is lost; how much that was is not known."
                 )
+    current = stream.follower.current
+    if current is not None and not saved.files[-1].fp_count and at_path is not None and current.is_same_file(at_path):
+        # It was empty: whether something was written and copied away since, its first bytes cannot tell.
+        stream.fill_between(current, current, saved.files[-1].mtime_ns, now_ms)
+    elif current is not None and at_path is None:
+        # It was rotated and nothing stands in its place yet: what came after it did the same.
+        stream.fill_between(current, None, saved.files[-1].mtime_ns, now_ms)
     return said
 
 
@@ -84,7 +91,7 @@ def _find(
 def _is_same(hands: Hands, handle: int, look: Look, file: SavedFile) -> bool:
     """The same content, not only the same inode: first bytes, and those before the position."""
     tail = bytes.fromhex(file.tail)
-    if look.size < max(file.read, file.committed):
+    if look.size < max(file.size, file.read, file.committed):
         return False
     if not Fingerprint(file.fp_count, bytes.fromhex(file.fp)).matches(hands.read(handle, file.fp_count, 0)):
         return False

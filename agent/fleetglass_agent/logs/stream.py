@@ -123,6 +123,7 @@ class Stream:
         if generation.handle is not None:
             head = self._hands.read(generation.handle, limits.FINGERPRINT_BYTES, 0)
             generation.head, generation.cutter.newline = head, newline_of(head)
+            generation.fp = fingerprint(head)
             self._go_to(generation, generation.committed)
             self._keeper.opened(self, generation, look)
 
@@ -172,30 +173,30 @@ class Stream:
             return
         generation = self.meet(handle, look, position, now_ms)
         if current is not None:
-            for handle, look in self.between(current, generation):
-                step = self._generation(handle, look, 0, None)
-                self.follower.add(step, now_ms, before=generation)
-                self._keeper.opened(self, step, look)
+            self.fill_between(current, generation, max(current.met_mtime_ns, current.mtime_ns), now_ms)
 
-    def between(self, older: Generation, newer: Generation | None) -> list[tuple[int, Look]]:
-        """Files that stood at the path between two looks and were rotated on, oldest first, opened.
+    def fill_between(self, older: Generation, newer: Generation | None, after_ns: int, now_ms: int) -> None:
+        """Follow the files that stood at the path between two looks and were rotated on.
 
-        They are numbered or dated siblings that nobody knows, younger than `older`, and no copies of it.
+        They are numbered or dated siblings that nobody knows, changed after `after_ns`, and no copies of `older`.
         """
+        for handle, look in self._between(older, after_ns):
+            step = self._generation(handle, look, 0, None)
+            self.follower.add(step, now_ms, before=newer)
+            self._keeper.opened(self, step, look)
+
+    def _between(self, older: Generation, after_ns: int) -> list[tuple[int, Look]]:
         found = []
         base = self.path.rpartition("/")[2]
-        for path, inode in self._hands.siblings(self.path):
+        for path, _ in self._hands.siblings(self.path):
             name = path.rpartition("/")[2]
             if names.is_compressed(name) or not names.is_numbered(name, base):
-                continue
-            if inode == older.inode or (newer is not None and inode == newer.inode):
                 continue
             opened = self._open_quietly(path)
             if opened is None:
                 continue
             handle, look = opened
-            limit_ns = newer.mtime_ns if newer is not None else look.mtime_ns
-            is_next = max(older.met_mtime_ns, older.mtime_ns) < look.mtime_ns <= limit_ns
+            is_next = after_ns < look.mtime_ns
             if is_next and not self._keeper.is_known(look) and not self._is_copy(handle, look, older):
                 found.append((handle, look))
             else:
@@ -232,10 +233,14 @@ class Stream:
         new = self._generation(handle, look, 0, None)
         self.follower.replaced_in_place(old, new, now_ms)
         self._keeper.opened(self, new, look)
-        self.follow_copy(old)
+        copied_ns = self.follow_copy(old)
+        self.fill_between(old, new, copied_ns or old.mtime_ns, now_ms)
 
-    def follow_copy(self, old: Generation) -> bool:
-        """Find the copy of a generation whose file is not its own any more; without one its unread bytes are lost."""
+    def follow_copy(self, old: Generation) -> int | None:
+        """Find the copy of a generation whose file is not its own any more, and read on in that.
+
+        Gives the time of the copy; None: there is none, and what was not read is lost.
+        """
         old.handle = None
         base = self.path.rpartition("/")[2]
         for path, _ in self._hands.siblings(self.path):
@@ -250,9 +255,9 @@ class Stream:
                 old.handle, old.available = handle, look.size
                 old.end_at(max(look.size, old.size), old.why)
                 self._keeper.opened(self, old, look)
-                return True
+                return look.mtime_ns
             self._hands.close(handle)
-        return False
+        return None
 
     def _open_quietly(self, path: str) -> tuple[int, Look] | None:
         try:

@@ -1,0 +1,6 @@
+"""The toys of this room are imported by name."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
