@@ -1,7 +1,8 @@
 """What the agent must know after a crash: which files it follows, how far the hub has them, which are done with.
 
 The hub's offsets are the truth; the checkpoint is for what the hub cannot say (a file that was taken from its end and
-has not had a line yet, a hub that lost its disk). Written to a temporary file, synced, renamed: it is whole or old.
+has not had a line yet, a hub that lost its disk). Written to a temporary file, synced where it
+matters, renamed: it is whole or old.
 """
 
 import contextlib
@@ -40,8 +41,9 @@ class SavedStream(NamedTuple):
 
 
 class Done(NamedTuple):
-    """A file that is read, or a copy of one (`end` beyond every size), and still matches a glob."""
+    """A file that is read, or a copy of one (`end` beyond every size), or let go; `path` is its last name."""
 
+    path: str
     dev: int
     inode: int
     fp_count: int
@@ -86,8 +88,8 @@ class Checkpoint:
                 os.replace(self.path, self.path + ".corrupt")
             raise Corrupt(str(error))
 
-    def save(self, saved: Saved) -> None:
-        """Replace it; after this call it survives a crash of the machine."""
+    def save(self, saved: Saved, *, sync: bool) -> None:
+        """Replace it: it survives the agent's death, and with `sync` (some milliseconds of a disk) the machine's."""
         temporary = self.path + ".tmp"
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
         try:
@@ -95,10 +97,13 @@ class Checkpoint:
             view = memoryview(raw)
             while view:
                 view = view[os.write(descriptor, view) :]
-            os.fsync(descriptor)
+            if sync:
+                os.fsync(descriptor)
         finally:
             os.close(descriptor)
         os.replace(temporary, self.path)
+        if not sync:
+            return
         with contextlib.suppress(OSError):  # the name is in its folder only after this
             folder = os.open(os.path.dirname(self.path), os.O_RDONLY | os.O_CLOEXEC)
             try:
@@ -132,7 +137,14 @@ def _from_plain(plain: dict[str, object]) -> Saved:
             for one in streams
         ),
         tuple(
-            Done(int(one["dev"]), int(one["inode"]), int(one["fp_count"]), str(one["fp"]), int(one["end"]))
+            Done(
+                str(one["path"]),
+                int(one["dev"]),
+                int(one["inode"]),
+                int(one["fp_count"]),
+                str(one["fp"]),
+                int(one["end"]),
+            )
             for one in done
         ),
     )

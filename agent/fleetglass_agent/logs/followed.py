@@ -35,6 +35,8 @@ POLL_MS = 250
 SAME_TICK_NS = 2_000_000_000
 # Finished files that still match a glob, and copies: remembered so that they are not read again.
 DONE_MAX = 4_096
+# Files beyond the limit are looked at this often: one that grew takes the place of one that was quiet.
+OVERFULL_MS = 10_000
 # Notices that wait for a hub.
 EVENTS_MAX = 256
 
@@ -48,6 +50,8 @@ class FollowedFile(NamedTuple):
     size_bytes: int
     unread_bytes: int
 
+
+_NARROWER = "Name fewer files: --tail with a narrower glob, or --exclude"
 
 NumberSource = Callable[[], int]
 
@@ -71,7 +75,8 @@ class Followed:
     ) -> None:
         self.streams: dict[str, Stream] = {}
         self.skipped = Skipped()
-        self.is_changed = False  # something that the checkpoint must say before anything is read
+        self.is_changed = False  # the checkpoint should say something new
+        self.must_sync = False  # ... and survive even a crash of the machine before anything is read
         self._settings = settings
         self._globs = [Glob(one) for one in settings.globs]
         self._excludes = [Glob(one) for one in settings.excludes]
@@ -92,6 +97,9 @@ class Followed:
         self._linked: set[Stream] = set()
         self._leaving: set[Stream] = set()  # with files that were rotated away or deleted
         self._timed: dict[Stream, int] = {}
+        self._overfull: set[str] = set()  # not followed because of the limit
+        self._overfull_ms = 0
+        self._is_full_told = False
         self._folders: dict[str, int | None] = {}
         self._rescan_ms = 0
         self._poll_ms = 0
@@ -149,7 +157,7 @@ class Followed:
     def receive(self, now_ms: int) -> bool:
         """Take in what the kernel said; False if it was nothing new (the files wait for their turn already)."""
         self._now_ms = now_ms
-        is_news = False
+        is_news, is_stale = False, False
         files, folders, overflow = self._watcher.events()
         for stream, mask in files:
             if stream.path not in self.streams:
@@ -157,10 +165,8 @@ class Followed:
             if mask & inotify.IN_MODIFY:
                 if self._row.add(stream):
                     is_news = True
-                elif now_ms >= stream.look_again_ms:
-                    # Nobody reads (the hub is away): see at least what becomes of the files.
-                    stream.look_again_ms = now_ms + POLL_MS
-                    self._look(stream, now_ms)
+                else:
+                    is_stale = True
             if mask & inotify.IN_ATTRIB:
                 is_news = True
                 self._look(stream, now_ms)
@@ -180,7 +186,7 @@ class Followed:
             self._scan(now_ms)
         if overflow:
             self._row_all()
-        return is_news or overflow
+        return is_news or overflow or not is_stale
 
     def tick(self, now_ms: int) -> None:
         """Time has passed."""
@@ -191,12 +197,18 @@ class Followed:
                 self._look(stream, now_ms)
         if now_ms >= self._rescan_ms:
             self._rescan_ms = now_ms + RESCAN_MS
-            for stream in [*self._linked, *self._leaving]:
+            # Whoever still waits for a turn waits for the hub: see at least what becomes of its files.
+            for stream in {*self._linked, *self._leaving, *self._row}:
                 self._look(stream, now_ms)
             for path in list(self._suspects):
                 self._meet(path, now_ms)
             if self._is_folder_changed():
                 self._scan(now_ms)
+            self._let_go_deleted()
+        if self._overfull and now_ms >= self._overfull_ms:
+            self._overfull_ms = now_ms + OVERFULL_MS
+            for path in list(self._overfull):
+                self._meet(path, now_ms)
         for path in self.skipped.due(now_ms):
             self._meet(path, now_ms)
         for stream, due_ms in list(self._timed.items()):
@@ -310,6 +322,7 @@ class Followed:
         handle = generation.handle
         assert handle is not None
         identity = (look.dev, look.inode)
+        self.is_changed = True
         if handle in self._watches:  # truncated: the same file, its next generation
             return
         self._owners[identity] = stream
@@ -317,7 +330,6 @@ class Followed:
         self._watches[handle] = (watch, identity)
         if watch is None:
             self._polled.add(stream)
-        self.is_changed = True
         self._row.add(stream)
 
     def closing(self, stream: Stream, generation: Generation) -> None:
@@ -327,6 +339,10 @@ class Followed:
         if watch is not None:
             self._watcher.unwatch_file(stream, watch)
         self._owners.pop(identity, None)
+
+    def changed(self) -> None:
+        """See `stream.Keeper`."""
+        self.is_changed = True
 
     def note(self, text: str) -> None:
         """A sentence for the operator."""
@@ -412,6 +428,7 @@ class Followed:
     def _meet(self, path: str, now_ms: int, *, is_old: bool = False, is_unproven: bool = False) -> None:
         """A path that matches and is no stream yet. `is_old`: it was there before anybody looked."""
         self._suspects.discard(path)
+        self._overfull.discard(path)
         try:
             look = self._files.look(path)
             if look is None:
@@ -419,11 +436,16 @@ class Followed:
                 return
             if self._is_other_name(path, look):
                 return
+            if names.is_compressed(path):
+                self.skipped.add(path, "is compressed", "", is_told=False)
+                return
             if len(self.streams) >= self._settings.max_streams and not self._make_room(look):
                 why = f"more than {self._settings.max_streams} files match"
-                self.skipped.add(
-                    path, why, "name fewer files: --tail with a narrower glob, or --exclude", is_told=False
-                )
+                self.skipped.add(path, why, _NARROWER, is_told=False)
+                self._overfull.add(path)
+                if not self._is_full_told:
+                    self._is_full_told = True
+                    self.note(f"{why}: those quiet for longest are not followed until they grow. {_NARROWER}")
                 return
             opened = self._files.open(path)
         except Unreadable as error:
@@ -442,6 +464,7 @@ class Followed:
         stream = self._add_stream(path)
         if is_old and not self._settings.from_start:
             position = stream.last_newline_before(handle, look.size)
+            self.must_sync = True
         generation = stream.meet(handle, look, position, now_ms)
         generation.unproven = is_unproven
         self._plan(stream)
@@ -468,7 +491,7 @@ class Followed:
                 if len(head) < limits.FINGERPRINT_BYTES:
                     self._suspects.add(path)  # it may still grow, and differ
                 else:
-                    self._remember(look, fingerprint(head), limits.OFFSET_MAX)
+                    self._remember(path, look, fingerprint(head), limits.OFFSET_MAX)
                 return True
         return False
 
@@ -530,12 +553,30 @@ class Followed:
         for generation in stream.follower.drop_done():
             if generation.handle is not None:
                 if self.wants(stream.path):
-                    self._remember(self._files.look_open(generation.handle), generation.fp, generation.end or 0)
+                    look = self._files.look_open(generation.handle)
+                    self._remember(stream.path, look, generation.fp, generation.end or 0)
                 self.closing(stream, generation)
                 self._files.close(generation.handle)
             self.is_changed = True
         if not stream.follower.generations and stream.path in self.streams and not self._stands(stream):
             self._drop(stream, "its file is gone")
+
+    def _let_go_deleted(self) -> None:
+        """Deleted files that nobody has taken yet hold disk space: the oldest beyond the bound are let go."""
+        held = [
+            (one.left_ms, one.number, stream, one)
+            for stream in self._leaving
+            for one in stream.follower.generations
+            if one.links == 0 and one.handle is not None
+        ]
+        total = sum(one.size for *_, one in held)
+        for _, _, stream, generation in sorted(held, key=lambda item: item[:2]):
+            if total <= self._settings.held_bytes:
+                break
+            total -= generation.size
+            stream.release(generation)
+            self._row.add(stream)
+            self.is_changed = True
 
     def _stands(self, stream: Stream) -> bool:
         return self._look_quietly(stream.path) is not None
@@ -556,10 +597,11 @@ class Followed:
     def _remember_all(self, stream: Stream) -> None:
         for generation in stream.follower.generations:
             if generation.handle is not None and generation.phase is not Phase.ENDED:
-                self._remember(self._files.look_open(generation.handle), generation.fp, generation.read)
+                look = self._files.look_open(generation.handle)
+                self._remember(stream.path, look, generation.fp, generation.read)
 
-    def _remember(self, look: Look, print_: Fingerprint, end: int) -> None:
-        self._done[look.dev, look.inode] = Done(look.dev, look.inode, print_.count, print_.digest.hex(), end)
+    def _remember(self, path: str, look: Look, print_: Fingerprint, end: int) -> None:
+        self._done[look.dev, look.inode] = Done(path, look.dev, look.inode, print_.count, print_.digest.hex(), end)
         while len(self._done) > DONE_MAX:
             del self._done[next(iter(self._done))]
 
@@ -567,7 +609,8 @@ class Followed:
         """Identities that no path has any more are forgotten, before their inode is used again."""
         if not self._done:
             return
-        alive = {(look.dev, look.inode) for path in paths if (look := self._look_quietly(path)) is not None}
+        places = {*paths, *(one.path for one in self._done.values())}
+        alive = {(look.dev, look.inode) for path in places if (look := self._look_quietly(path)) is not None}
         dead = [identity for identity in self._done if identity not in alive]
         for identity in dead:
             del self._done[identity]

@@ -15,7 +15,7 @@ In: `Look`s, offsets, times. Out: verdicts and states. Nothing is opened or read
 from enum import Enum
 from typing import NamedTuple
 
-from fleetglass_proto.identity import Fingerprint
+from fleetglass_proto.identity import fingerprint
 
 from fleetglass_agent.logs.lines import LineCutter
 
@@ -26,7 +26,7 @@ PARTIAL_MS = 5_000
 # The bytes before the read position, compared at each read: a file cut and grown again behind our back, with the same
 # header, differs here. One time stamp is enough.
 TAIL_BYTES = 32
-EMPTY = Fingerprint(0, b"")
+EMPTY = fingerprint(b"")
 
 
 class Look(NamedTuple):

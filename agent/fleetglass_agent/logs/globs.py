@@ -87,12 +87,19 @@ class Glob:
         found.folders.append(place)
         try:
             with os.scandir(place) as entries:
-                return sorted((entry.name, entry.is_dir(), entry.is_symlink()) for entry in entries)
+                return sorted((entry.name, _is_folder(entry), entry.is_symlink()) for entry in entries)
         except FileNotFoundError:
             return []
         except OSError as error:
             found.unlistable[place] = error
             return []
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link that leads to itself
+        return False
 
 
 def _name(part: str) -> str:

@@ -51,19 +51,23 @@ def restore(
         if stream.follow_copy(generation) is None:
             size = _size_when_compressed(stream.path, generation, hands)
             if size is not None:
-                generation.end_at(max(size, look.size), generation.why)
+                generation.end_at(max(size, look.size), Why.GONE)
             elif not is_inode_reused and file.end is None:
                 said.append(
                     f"{names.shown(stream.path)}: a file that was followed is gone since the agent was away. "
                     f"What was written to it behind byte {look.size} is lost; how much that was is not known."
                 )
     current = stream.follower.current
-    if current is not None and not saved.files[-1].fp_count and at_path is not None and current.is_same_file(at_path):
+    if current is None:
+        return said
+    last = saved.files[-1]
+    if current.handle is not None and not last.fp_count:
         # It was empty: whether something was written and copied away since, its first bytes cannot tell.
-        stream.fill_between(current, current, saved.files[-1].mtime_ns, now_ms)
-    elif current is not None and at_path is None:
-        # It was rotated and nothing stands in its place yet: what came after it did the same.
-        stream.fill_between(current, None, saved.files[-1].mtime_ns, now_ms)
+        stream.fill_between(current, current, last.mtime_ns, now_ms, until_ns=current.mtime_ns)
+    if at_path is None:
+        # It was rotated and nothing stands in its place yet: what came after it may have been, too.
+        after_ns = last.mtime_ns if current.handle is None else max(last.mtime_ns, current.mtime_ns)
+        stream.fill_between(current, None, after_ns, now_ms)
     return said
 
 

@@ -1,6 +1,7 @@
 """Fair turns among streams: whoever has read goes to the end of the row, so a hot file never delays a quiet one."""
 
 from collections import deque
+from collections.abc import Iterator
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
@@ -15,6 +16,9 @@ class RoundRobin(Generic[T]):
 
     def __bool__(self) -> bool:
         return bool(self._row)
+
+    def __iter__(self) -> Iterator[T]:
+        return iter(tuple(self._row))
 
     def __len__(self) -> int:
         return len(self._row)

@@ -11,6 +11,7 @@ The hands on the file system, the watches and the numbers come from outside (`Ha
 can play a toy file system against this very code.
 """
 
+from collections.abc import Iterable
 from enum import Enum
 from typing import Protocol
 
@@ -59,6 +60,9 @@ class Keeper(Protocol):
     def closing(self, stream: "Stream", generation: Generation) -> None:
         """Its handle is about to be closed."""
 
+    def changed(self) -> None:
+        """The checkpoint should say something new."""
+
     def note(self, text: str) -> None:
         """A sentence for the operator."""
 
@@ -82,7 +86,6 @@ class Stream:
         self._hands = hands
         self._keeper = keeper
         self.max_line_bytes = max(max_line_bytes, limits.BATCH_BYTES)
-        self.look_again_ms = 0
         self._at = Turn.DONE
 
     @property
@@ -122,8 +125,7 @@ class Stream:
             generation.phase, generation.left_ms = Phase.DRAINING, now_ms
         if generation.handle is not None:
             head = self._hands.read(generation.handle, limits.FINGERPRINT_BYTES, 0)
-            generation.head, generation.cutter.newline = head, newline_of(head)
-            generation.fp = fingerprint(head)
+            self._set_head(generation, head)
             self._go_to(generation, generation.committed)
             self._keeper.opened(self, generation, look)
 
@@ -143,22 +145,25 @@ class Stream:
                 continue
             size = generation.size
             look = self._hands.look_open(generation.handle)
-            if self.follower.has_shrunk(generation, look):
+            is_new_content = self.follower.has_shrunk(generation, look)
+            if look.size > size and not is_new_content:
+                head = self._hands.read(generation.handle, limits.FINGERPRINT_BYTES, 0)
+                is_new_content = not head.startswith(generation.head)  # cut, and grown beyond what it was
+                if not is_new_content:
+                    self._set_head(generation, head)
+            if is_new_content:
                 self.truncated(generation, now_ms)
-                changed = True
             else:
                 self.follower.file_saw(generation, look, now_ms)
-                changed = changed or look.size > size
-                if look.size > size and len(generation.head) < limits.FINGERPRINT_BYTES:
-                    self._grow_head(generation, generation.handle)
+            changed = changed or is_new_content or look.size > size
         return changed
 
-    def _grow_head(self, generation: Generation, handle: int) -> None:
-        head = self._hands.read(handle, limits.FINGERPRINT_BYTES, 0)
-        if head.startswith(generation.head):  # if not, the next turn finds out
+    def _set_head(self, generation: Generation, head: bytes) -> None:
+        if len(head) > len(generation.head):
             if not generation.head:
                 generation.cutter.newline = newline_of(head)
-            generation.head = head
+                self._keeper.changed()
+            generation.head, generation.fp = head, fingerprint(head)
 
     def _replace(self, current: Generation | None, now_ms: int) -> None:
         opened = self._hands.open(self.path)
@@ -175,12 +180,17 @@ class Stream:
         if current is not None:
             self.fill_between(current, generation, max(current.met_mtime_ns, current.mtime_ns), now_ms)
 
-    def fill_between(self, older: Generation, newer: Generation | None, after_ns: int, now_ms: int) -> None:
+    def fill_between(
+        self, older: Generation, newer: Generation | None, after_ns: int, now_ms: int, until_ns: int | None = None
+    ) -> None:
         """Follow the files that stood at the path between two looks and were rotated on.
 
         They are numbered or dated siblings that nobody knows, changed after `after_ns`, and no copies of `older`.
         """
         for handle, look in self._between(older, after_ns):
+            if until_ns is not None and look.mtime_ns > until_ns:
+                self._hands.close(handle)
+                continue
             step = self._generation(handle, look, 0, None)
             self.follower.add(step, now_ms, before=newer)
             self._keeper.opened(self, step, look)
@@ -197,11 +207,15 @@ class Stream:
                 continue
             handle, look = opened
             is_next = after_ns < look.mtime_ns
-            if is_next and not self._keeper.is_known(look) and not self._is_copy(handle, look, older):
+            if is_next and self._is_unread(handle, look) and not self._is_copy(handle, look, older):
                 found.append((handle, look))
             else:
                 self._hands.close(handle)
         return sorted(found, key=lambda one: one[1].mtime_ns)
+
+    def _is_unread(self, handle: int, look: Look) -> bool:
+        head = self._hands.read(handle, limits.FINGERPRINT_BYTES, 0)
+        return not self._keeper.is_known(look) and self._keeper.position(look, head) == 0
 
     def is_copy_of_mine(self, head: bytes) -> bool:
         """Whether a file that begins with `head` may be a copy of one of the generations, finished or under way."""
@@ -274,7 +288,9 @@ class Stream:
         by_number = {one.file: one for one in known}
         unmet = dict(by_number)
         for generation in self.follower.generations:
-            one = by_number.get(generation.number) or self._by_identity(generation, known)
+            unmet.pop(generation.number, None)
+        for generation in self.follower.generations:
+            one = by_number.get(generation.number) or self._by_identity(generation, unmet.values())
             if one is not None:
                 unmet.pop(one.file, None)
                 generation.number = one.file
@@ -300,7 +316,7 @@ class Stream:
         generation.start = generation.read
         self._keeper.opened(self, generation, look)
 
-    def _by_identity(self, generation: Generation, known: tuple[KnownFile, ...]) -> KnownFile | None:
+    def _by_identity(self, generation: Generation, known: Iterable[KnownFile]) -> KnownFile | None:
         for one in known:
             if (one.dev, one.inode) != (generation.dev, generation.inode):
                 continue
@@ -397,9 +413,7 @@ class Stream:
             else:
                 self._give_up(generation)
             return 0
-        if not generation.head:
-            generation.cutter.newline = newline_of(head)
-        generation.head = head
+        self._set_head(generation, head)
         got = len(data) - base
         if not got:
             generation.pending = 0
@@ -509,10 +523,9 @@ class Stream:
 
     def _announce_file(self, generation: Generation, wall_ms: int, out: Out) -> None:
         """At its first byte of a session, and again when twice as much of its head is known."""
-        count = len(generation.head)
-        if count != generation.fp.count and (count == limits.FINGERPRINT_BYTES or count >= 2 * generation.fp.count):
-            generation.fp = fingerprint(generation.head)
-        if generation.announced and generation.announced_fp == generation.fp.count:
+        count, said = generation.fp.count, generation.announced_fp
+        is_news = count > said and (count == limits.FINGERPRINT_BYTES or count >= 2 * said)
+        if generation.announced and not is_news:
             return
         generation.announced, generation.announced_fp = True, generation.fp.count
         fields: dict[str, str | int | float | bytes | bool | None] = {
@@ -565,7 +578,6 @@ class Stream:
         cutter = LineCutter(self.max_line_bytes, newline_of(head))
         generation = Generation(self._keeper.new_number() if number is None else number, look, handle, position, cutter)
         if look.size:  # an empty look and a head: both were true, one after the other
-            generation.head = head
-        generation.fp = fingerprint(generation.head)
+            generation.head, generation.fp = head, fingerprint(head)
         self._prepare(generation)
         return generation

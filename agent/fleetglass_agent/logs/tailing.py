@@ -301,15 +301,17 @@ class Tailing:
 
     def _save_if_changed(self) -> None:
         if self._files.is_changed:
-            self._save()
+            self._save(sync=self._files.must_sync)
 
-    def _save(self) -> None:
-        self._files.is_changed = False
-        self._save_ms = None
+    def _save(self, *, sync: bool = True) -> None:
+        self._files.is_changed = self._files.must_sync = False
+        # What was not synced is so a little later: a crash of the machine costs no more than asking the hub.
+        self._save_ms = None if sync else self._now_ms + SAVE_MS
         if self._checkpoint is None:
+            self._save_ms = None
             return
         try:
-            self._checkpoint.save(self._files.saved())
+            self._checkpoint.save(self._files.saved(), sync=sync)
         except OSError as error:
             self._trouble(error)
             self._save_ms = self._now_ms + SAVE_RETRY_MS
@@ -323,6 +325,6 @@ class Tailing:
             f"{(error.strerror or str(error)).lower()}. Following goes on; after a restart of "
             "the agent the hub says how far each file was read. Make it writable, or set --state DIR"
         )
-        if text != self._state_trouble:
-            self._state_trouble = text
+        if not self._state_trouble:
             self._files.note(text)
+        self._state_trouble = text

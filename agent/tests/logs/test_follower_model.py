@@ -197,9 +197,16 @@ class Life(RuleBasedStateMachine):
 
 
 class LifeWithWideGlob(Life):
-    """The same with a glob that matches the rotated files, too."""
+    """The same with a glob that matches the rotated files, too: a line may come under its file's new name."""
 
     glob = "/log/app.log*"
+
+    def judge(self):
+        got = [line for line in self.hub.lines if line != b"before the first start\n"]
+        assert sorted(got) == self.wrote, (got, self.wrote)
+        for path, lines in self.hub.by_path.items():
+            numbered = [line for line in lines if line != b"before the first start\n"]
+            assert numbered == sorted(numbered), (path, numbered)
 
 
 common = settings(

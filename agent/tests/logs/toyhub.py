@@ -11,12 +11,12 @@ class ToyHub:
         self.files: dict[int, dict] = {}  # number -> {path, dev, inode, fp_count, fp}
         self.received: dict[int, int] = {}
         self.committed: dict[int, int] = {}
-        self.data: list[tuple[int, int, bytes]] = []  # what was received and not yet committed
+        self.data: list[tuple[int, int, bytes | None]] = []  # what was received and not yet committed
         self.lines: list[bytes] = []
+        self.by_path: dict[str, list[bytes]] = {}
         self.gaps: list[tuple[int, int, int, str]] = []
         self.events: list[Event] = []
         self.partial: dict[int, bytes] = {}
-        self.ended: set[int] = set()
         self._open_line: dict[int, tuple[int, bytes]] = {}
 
     def session(self) -> list[KnownStream]:
@@ -41,8 +41,10 @@ class ToyHub:
     def commit(self) -> list[tuple[int, int, int]]:
         """Everything received is on disk now: stream, file, offset."""
         for number, start, raw in self.data:
-            assert number not in self.ended or start < self.committed.get(number, 0) + 1
-            self._store(number, start, raw)
+            if raw is not None:
+                self._store(number, start, raw)
+            elif number in self._open_line:  # the tail of a file that ended is a line
+                self._line(number, self._open_line.pop(number)[1])
         self.data = []
         answers = []
         streams = {path: stream for stream, path in self.paths.items()}
@@ -73,6 +75,7 @@ class ToyHub:
                 self.received[event.file] = end
         elif event.kind == EventKind.FILE_END:
             assert fields["end"] <= self.received[event.file], "an end behind bytes that never came"
+            self.data.append((event.file, fields["end"], None))
 
     def _batch(self, batch: LineBatch) -> None:
         assert batch.stream in self.paths, "a batch before its stream"
@@ -90,13 +93,17 @@ class ToyHub:
             self.data.append((batch.file, max(have, batch.start), new))
             self.received[batch.file] = max(have, batch.end)
 
+    def _line(self, number: int, line: bytes) -> None:
+        self.lines.append(line)
+        self.by_path.setdefault(self.files[number]["path"], []).append(line)
+
     def _store(self, number: int, start: int, raw: bytes) -> None:
         before_at, before = self._open_line.pop(number, (start, b""))
         if before_at + len(before) != start:
-            self.lines.append(before)
+            self._line(number, before)
             before = b""
         *whole, rest = (before + raw).split(b"\n")
-        self.lines += [line + b"\n" for line in whole]
+        for line in whole:
+            self._line(number, line + b"\n")
         if rest:
             self._open_line[number] = (start + len(raw) - len(rest), rest)
-            # the agent only ends a batch within a line if no more of it will come, or the next piece follows
