@@ -73,6 +73,24 @@ def unglued(words: Sequence[str], wanted: int) -> list[str] | None:
     return parted if len(parted) == wanted else None
 
 
+def cut_at_edges(line: str, ends: Sequence[int]) -> list[str] | None:
+    """Part words that ran together where the edge of a column goes through them, the longest first."""
+    words = [(match.start(), match.group()) for match in re.finditer(r"\S+", line)]
+    for _ in range(len(ends) - len(words)):
+        for start, word in sorted(words, key=lambda found: -len(found[1])):
+            edges = [end for end in ends if start < end < start + len(word)]
+            pieces = [(word[: edge - start], word[edge - start :]) for edge in edges]
+            fitting = [index for index, pair in enumerate(pieces) if None not in (plain(pair[0]), plain(pair[1]))]
+            if fitting:
+                at, pair = words.index((start, word)), pieces[fitting[0]]
+                words[at : at + 1] = [(start, pair[0]), (start + len(pair[0]), pair[1])]
+                break
+        else:
+            return None
+    cells = [word for _, word in words]
+    return cells if len(cells) == len(ends) and all(plain(cell) is not None for cell in cells) else None
+
+
 def sliced(line: str, ends: Sequence[int], begin: int = 0) -> list[str] | None:
     """Cells by the right edges of their headers, for rows that leave cells blank or glue them together.
 

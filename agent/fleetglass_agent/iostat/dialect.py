@@ -204,7 +204,7 @@ def looks_like_time(line: str) -> bool:
 
 def _is_tall(words: list[str]) -> bool:
     position = _name_position(words)
-    columns = [word for index, word in enumerate(words) if index != position]
+    columns = _netbsd(_translated([word for index, word in enumerate(words) if index != position]))
     known = sum(1 for word in columns if word in fields.TALL or word in fields.NO_FIELD or word in fields.BESIDE)
     real = sum(1 for word in columns if word in fields.TALL)
     if position is None:
@@ -305,22 +305,13 @@ def _cpu(words: list[str]) -> Cpu | None:
     columns = [word for word in words if not word.endswith(":")]
     if columns and not labelled and columns[0] not in fields.CPU:
         columns = columns[1:]  # a label without its colon
-    if not any(word in {"%idle", "%user", "%iowait", "%system", "%sys", "%nice"} for word in columns):
-        if not labelled or not all(word.startswith("%") for word in columns) or len(columns) not in fields.CPU_ORDERS:
-            return None
-        if any(word in fields.TALL for word in columns):
-            return None
-        return Cpu(columns, dict(enumerate(fields.CPU_ORDERS[len(columns)])))
-    if any(word in fields.TALL for word in columns):
-        return None
     known = {index: fields.CPU[word] for index, word in enumerate(columns) if word in fields.CPU}
-    if (
-        len(known) * 2 < len(columns)
-        and all(word.startswith("%") for word in columns)
-        and len(columns) in fields.CPU_ORDERS
-    ):
-        known = dict(enumerate(fields.CPU_ORDERS[len(columns)]))
-    return Cpu(columns, known)
+    if labelled and len(known) < len(columns) in fields.CPU_ORDERS and all(word.startswith("%") for word in columns):
+        # another language, in which %util may be the user's share
+        return Cpu(columns, dict(enumerate(fields.CPU_ORDERS[len(columns)])))
+    if any(word in fields.TALL for word in columns) or not any(word.startswith("%") for word in columns):
+        return None
+    return Cpu(columns, known) if len(known) >= 2 else None
 
 
 def _aix_section(words: list[str], line: str) -> AixSection | None:

@@ -109,35 +109,12 @@ TALL: dict[str, Column] = _sysstat() | _unix()
 
 # Columns that are known and have no field; a header may be recognised by them.
 NO_FIELD = frozenset(
-    [
-        "s/w",
-        "h/w",
-        "trn",
-        "tot",
-        "tsvc_t/i",
-        "bkread",
-        "bkwrtn",
-        "partition-id",
-        "physc",
-        "%entc",
-        "minserv",
-        "maxserv",
-        "timeouts",
-        "fails",
-        "time",
-        "rblk_nor/s",
-        "wblk_nor/s",
-        "rblk_dir/s",
-        "wblk_dir/s",
-        "rkb_nor/s",
-        "wkb_nor/s",
-        "rkb_dir/s",
-        "wkb_dir/s",
-        "rmb_nor/s",
-        "wmb_nor/s",
-        "rmb_dir/s",
-        "wmb_dir/s",
-    ]
+    {
+        *("s/w", "h/w", "trn", "tot", "tsvc_t/i"),  # Solaris -e, FreeBSD -x -I
+        *("time", "wtime", "xfr", "mb"),  # NetBSD, see `dialect`; time also ends the rows of AIX -T
+        *("bkread", "bkwrtn", "partition-id", "physc", "%entc", "minserv", "maxserv", "timeouts", "fails"),  # AIX
+        *(f"{way}{unit}_{kind}/s" for way in "rw" for unit in ("blk", "kb", "mb") for kind in ("nor", "dir")),  # NFS
+    }
 )
 
 WIDE: dict[str, Column] = {

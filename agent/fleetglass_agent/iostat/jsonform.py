@@ -205,7 +205,7 @@ def _column(key: str, keys: set[str]) -> fields.Column | None:
     if key in {"rrqm", "wrqm", "drqm"}:
         # sysstat 11.5 left the /s of its rates away; later the same word is the percentage
         return fields.TALL[f"{key}/s" if "r" in keys else f"%{key}"]
-    return fields.TALL.get(key) or fields.TALL.get(f"%{key}") or fields.TALL.get(f"{key}/s")
+    return fields.TALL.get(key) or fields.TALL.get(f"{key}/s") or fields.TALL.get(f"%{key}")
 
 
 def _number(value: object) -> float | None:

@@ -4,6 +4,7 @@ Units behind numbers, decimal commas, nan, names of several words or on a line o
 cpu and tty beside the first row. In: a line and its table. Out: a `Row`, or None if the line is no row of that table.
 """
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
@@ -12,6 +13,7 @@ from fleetglass_agent.iostat.dialect import Tall
 
 # Where the first value's column begins if nothing stands between it and the name: sysstat's names have 13, FreeBSD's 8.
 NAME_WIDTHS = (13, 8)
+_BSD_NAME = re.compile(r"[a-z]+\d+\Z")
 
 
 class Row(NamedTuple):
@@ -103,7 +105,7 @@ def _glued(table: Tall, line: str, known_names: Iterable[str]) -> Row | None:
 def _idle_netbsd(table: Tall, line: str) -> Row | None:
     """-z prints the name of an idle disk and nothing behind it."""
     words = line.split()
-    return Row(words[0], {}) if table.is_netbsd and len(words) == 1 else None
+    return Row(words[0], {}) if table.is_netbsd and len(words) == 1 and _BSD_NAME.match(words[0]) else None
 
 
 def _values(table: Tall, words: Sequence[str]) -> dict[str, float] | None:

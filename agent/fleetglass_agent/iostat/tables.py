@@ -50,6 +50,7 @@ class Tables:
         # Rows as they were printed, of this report and of the one before: name, values, table.
         self._rows: dict[str, tuple[str, dict[str, float], Tall]] = {}
         self._rows_before: dict[str, tuple[str, dict[str, float], Tall]] = {}
+        self._time = ""  # a time stamp whose report has not begun yet
         self._row = ""  # the last row of the open table, and its first and last name
         self._first_name = self._last_name = ""
         self._aix_name = ""
@@ -175,7 +176,8 @@ class Tables:
             self._take_stray()
             self._finish()
             self._table = self._cpu = self._wide = None
-            self._learned, self._learned_names, self._is_first, self._blanks_after_banner = (), (), True, 0
+            self._learned, self._learned_names, self._has_nfs, self._time = (), (), None, ""
+            self._is_first, self._blanks_after_banner = True, 0
         else:
             self._not_understood(line)
 
@@ -218,7 +220,9 @@ class Tables:
         if self._table is None and self._wide is None and not looks_like_time(line) and self._is_orphan(words):
             self._current().complain(f"values without a header above them: {quoted(line.strip())}")
             return
-        if self._stray and self._table is not None:
+        if self._stray and looks_like_time(self._stray):
+            self._time = self._stray  # Solaris -T: the names of the disks come between it and the header
+        elif self._stray and self._table is not None:
             self._end_stray()
         elif self._wide is not None and cells.count_numbers(words) * 2 > len(words):
             self._begin(()).complain(f"a line does not fit its header: {quoted(line.strip())}")
@@ -303,12 +307,15 @@ class Tables:
 
     def _begin(self, key: tuple[str, ...]) -> Report:
         """The report that a header belongs to, begun if there is none; a time stamp above it is its time."""
-        if self._stray and self._report is not None and looks_like_time(self._stray):
+        stamp = self._time
+        if self._stray and looks_like_time(self._stray):
+            stamp, self._stray = self._stray, ""
+        if stamp and self._report is not None:
             self._finish()
         report = self._current()
-        if self._stray:
-            report.time_text = self._stray.strip().removeprefix("Time: ").strip()
-            self._stray = ""
+        if stamp:
+            report.time_text = stamp.strip().removeprefix("Time: ").strip()
+            self._time = ""
         if key and key not in self._order:
             self._order.append(key)
         return report
@@ -414,10 +421,12 @@ class Tables:
         values = [cells.plain(word) for word in words]
         if len(values) != len(wide.columns) or None in values:
             glued = cells.unglued(words, len(wide.columns)) if None in values else None
-            glued = glued or cells.sliced(line, wide.ends)
+            glued = glued or cells.cut_at_edges(line, wide.ends) or cells.sliced(line, wide.ends)
             if glued is None or not (all(glued) or wide.leaves_blanks):
                 return False
-            values = [cells.plain(word) for word in glued]
+            values = [cells.plain(word) if word else nan for word in glued]
+            if None in values:
+                return False
         if self._stray and not looks_like_time(self._stray):
             self._stray = ""
         if wide.has_devices or (self._report is not None and (self._report.cpu or self._report.tty)):
