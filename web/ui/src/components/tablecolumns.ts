@@ -43,7 +43,27 @@ export const HEADS: Record<ColumnKey, Head> = {
   errors: { title: "Error %", width: "58px", from: 0, optional: true },
 };
 
-export function columnsFor(width: number, hidden: ReadonlySet<ColumnKey>): ColumnKey[] {
+/** `absent` are those that no host measures: an empty column says nothing that its absence does not. */
+export function columnsFor(
+  width: number,
+  hidden: ReadonlySet<ColumnKey>,
+  absent: ReadonlySet<ColumnKey> = new Set(),
+): ColumnKey[] {
   if (width < 720) return ["host", "cpu"];
-  return COLUMN_KEYS.filter((key) => width >= HEADS[key].from && !hidden.has(key));
+  return COLUMN_KEYS.filter((key) => width >= HEADS[key].from && !hidden.has(key) && !absent.has(key));
+}
+
+// Width of a letter of a name, on average, and what stands around it.
+const LETTER_PX = 6.6;
+const NAME_MIN_PX = 92;
+const NAME_MAX_PX = 208;
+
+/** The grid's columns: names get what the longest needs, within reason; labels take what is left. */
+export function templateFor(keys: readonly ColumnKey[], longestName: number): string {
+  const name = Math.round(Math.max(NAME_MIN_PX, Math.min(NAME_MAX_PX, longestName * LETTER_PX + 8)));
+  return keys
+    .map((key) =>
+      key !== "host" ? HEADS[key].width : keys.includes("labels") ? `${name}px` : `minmax(${name}px, 1fr)`,
+    )
+    .join(" ");
 }

@@ -43,6 +43,11 @@ export class Host {
     return this.map.state === "live" || this.map.state === "late";
   }
 
+  /** The first step in which it can have data: before the hub knew it, nothing is missing. */
+  born(step_ms: number): number {
+    return Math.floor(this.map.first_ms / step_ms);
+  }
+
   /** How long ago its newest sample was, by the hub's clock. */
   age(now_ms: number): number {
     return now_ms - this.newest_ms;

@@ -71,7 +71,13 @@ function shape(raw: unknown): ServerMessage {
     case "gap":
       return { ...(m as unknown as Extract<ServerMessage, { op: "gap" }>), op: "gap", ch };
     case "counts":
-      return { ...m, op: "counts", ch, time_ms: number(m["time_ms"], Number.NaN) };
+      return {
+        op: "counts",
+        ch,
+        time_ms: number(m["time_ms"], Number.NaN),
+        counts: isFields(m["counts"]) ? (m["counts"] as Record<string, number>) : {},
+        one_in: number(m["one_in"], 1),
+      };
     case "error": {
       const id = m["id"];
       return { op: "error", message: text(m["message"]), ...(typeof id === "number" ? { id } : {}) };

@@ -74,7 +74,7 @@ export type ServerMessage =
   | { op: "samples"; ch: number; blocks: Block[] }
   | { op: "lines"; ch: number; cursor: Cursor; batches: Batch[] }
   | GapMessage
-  | { op: "counts"; ch: number; time_ms: number; [severity: string]: unknown }
+  | { op: "counts"; ch: number; time_ms: number; counts: Record<string, number>; one_in: number }
   | { op: "error"; id?: number; message: string };
 
 export interface LogsWish {
