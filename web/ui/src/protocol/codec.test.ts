@@ -119,3 +119,14 @@ test("what the page asks is one small map in either subprotocol", () => {
   expect(JSON.parse(encode({ ...wish, series: [...wish.series] }, true) as string)).toEqual(wish);
   expect(encode({ op: "unsubscribe", id: 4 })).toEqual(pack({ op: "unsubscribe", id: 4 }));
 });
+
+test("counts of a second are a number a severity, whatever severities the hub knows", () => {
+  const message = read('{"op":"counts","ch":10,"time_ms":5000,"fatal":0,"error":2,"other":36,"one_in":22}');
+  expect(message).toEqual({
+    op: "counts",
+    ch: 10,
+    time_ms: 5_000,
+    counts: { fatal: 0, error: 2, other: 36 },
+    one_in: 22,
+  });
+});

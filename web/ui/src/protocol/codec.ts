@@ -75,7 +75,7 @@ function shape(raw: unknown): ServerMessage {
         op: "counts",
         ch,
         time_ms: number(m["time_ms"], Number.NaN),
-        counts: isFields(m["counts"]) ? (m["counts"] as Record<string, number>) : {},
+        counts: severities(m),
         one_in: number(m["one_in"], 1),
       };
     case "error": {
@@ -85,6 +85,13 @@ function shape(raw: unknown): ServerMessage {
     default:
       throw new Error(`unknown message ${JSON.stringify(m["op"]) ?? "without op"}`);
   }
+}
+
+/** A number a severity: all fields of the message that are numbers, but those with a meaning of their own. */
+function severities({ op: _op, ch: _ch, time_ms: _time, one_in: _one, ...rest }: Fields): Record<string, number> {
+  return Object.fromEntries(
+    Object.entries(rest).filter((field): field is [string, number] => typeof field[1] === "number"),
+  );
 }
 
 const STATES: readonly string[] = ["live", "late", "lost", "left"];
