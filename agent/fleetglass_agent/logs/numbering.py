@@ -22,7 +22,7 @@ class Numbering:
 
     def __init__(self, limit_bytes: int, parts: list[tuple[int, int]] | None = None) -> None:
         self.limit_bytes = limit_bytes
-        self.part_bytes = max(limit_bytes // 8, 64 << 10)
+        self.part_bytes = max(limit_bytes // 8, 4 << 10)
         self._starts = [start for start, _ in parts or []] or [0]
         self.end = parts[-1][0] + parts[-1][1] if parts else 0
         self.committed = self._starts[0]
@@ -36,6 +36,11 @@ class Numbering:
     def room(self) -> int:
         """How many bytes may be added now."""
         return max(self.limit_bytes - (self.end - self.start), 0)
+
+    @property
+    def fits(self) -> int:
+        """How many bytes the next `add` may number."""
+        return self.part_bytes - (self.end - self._starts[-1]) % self.part_bytes
 
     def add(self, count: int) -> int:
         """Number `count` more bytes; gives the part that takes them (a new one begins where the last is full)."""

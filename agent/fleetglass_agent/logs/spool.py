@@ -64,6 +64,12 @@ class Spool:
 
     def append(self, data: bytes) -> None:
         """Keep more output: after this call it survives the agent."""
+        while data:
+            fits = max(self._numbering.fits, 1)
+            self._append(data[:fits])
+            data = data[fits:]
+
+    def _append(self, data: bytes) -> None:
         part = self._numbering.add(len(data))
         if self._folder is not None and part not in self._memory:
             written = 0

@@ -85,10 +85,10 @@ class ToyFiles:
         if path not in self.names:
             number = next(one for one in range(1, 10_000) if one not in self._numbers)
             self._numbers.add(number)
+            self._touch()
             inode = Inode(number, self.now_ns)
             inode.links = 1
             self.names[path] = inode
-            self._touch()
         return self.names[path]
 
     def append(self, inode: Inode, data: bytes) -> None:
