@@ -223,7 +223,9 @@ class Tailing:
                 idle = idle + 1 if at is Turn.STARVED else 0
             if used >= budget_bytes:
                 break
-        if idle or is_starved:  # the next lines are longer than the budget: no use in asking again at once
+        # The next lines are longer than a whole budget: no use in asking again at once. What did not fit behind others
+        # is for the next pull, which may follow in the same millisecond.
+        if (idle or is_starved) and not used:
             self._starved_until_ms = now_ms + STARVED_MS
         self._save_if_changed()
         return out
