@@ -30,6 +30,7 @@ describe("the URL is the state", () => {
       not: "healthz?x=1&y",
       levels: ["error", "warn"],
       line: { host: "db-03", path: "/var/log/a:b.log", offset: 4_096 },
+      focus: [],
       path: "/var/log/*",
       theme: "light",
       wall: true,
@@ -66,4 +67,10 @@ describe("the URL is the state", () => {
     expect(prefixOf("/glass/")).toBe("/glass/");
     expect(prefixOf("/glass/logs")).toBe("/glass/");
   });
+});
+
+test("keeps the hosts in focus of a comparison, commas in names included", () => {
+  const place = { ...HOME, page: "compare" as const, focus: ["db-03", "a,b & c"] };
+  expect(read(printPlace(place)).focus).toEqual(["db-03", "a,b & c"]);
+  expect(read(printPlace({ ...place, page: "fleet" })).focus).toEqual([]);
 });

@@ -51,6 +51,8 @@ export interface Place {
   /** The levels shown; null: all. */
   levels: readonly Level[] | null;
   line: LineRef | null;
+  /** Hosts of the comparison that the reader chose, by name or agent id. */
+  focus: readonly string[];
   /** A glob over file paths, or empty. */
   path: string;
   theme: "dark" | "light" | null;
@@ -102,6 +104,7 @@ export const HOME: Place = {
   not: "",
   levels: null,
   line: null,
+  focus: [],
   path: "",
   theme: null,
   wall: false,
@@ -137,6 +140,7 @@ export function parsePlace(path: string, query: string): Place {
     not: text("not"),
     levels: levels.length === 0 ? null : levels,
     line: parseLine(text("line")),
+    focus: q.getAll("focus").slice(0, 20),
     path: text("path"),
     theme: theme === "dark" || theme === "light" ? theme : null,
     wall: text("wall") === "1",
@@ -164,6 +168,7 @@ export function printPlace(place: Place): string {
   put("metric", place.metric);
   put("match", place.match);
   put("not", place.not);
+  if (place.page === "compare") for (const name of place.focus) q.append("focus", name);
   put("path", place.path);
   put("levels", place.levels?.join(",") ?? null);
   if (place.line) put("line", `${place.line.host}:${place.line.offset}:${place.line.path}`);
