@@ -2,6 +2,7 @@
 
 import json
 import time
+from contextlib import ExitStack
 from typing import Any
 
 import msgpack
@@ -13,7 +14,9 @@ class LiveClient:
 
     def __init__(self, url: str, subprotocol: str = "fleetglass.v1.json", **options: Any) -> None:
         self._binary = subprotocol == "fleetglass.v1"
-        self._socket = connect(url, subprotocols=[subprotocol], max_size=None, **options)
+        self._ends = ExitStack()
+        connection = connect(url, subprotocols=[subprotocol], max_size=None, **options)
+        self._socket = self._ends.enter_context(connection)
         self.subprotocol = self._socket.subprotocol
         self.welcome = self.next("welcome")
 
@@ -49,7 +52,7 @@ class LiveClient:
         raise AssertionError(f"no line with {text!r} within {within_s:g} s")
 
     def close(self) -> None:
-        self._socket.close()
+        self._ends.close()
 
     def abandon(self) -> None:
         """Cut the connection without a word, as a killed browser does."""

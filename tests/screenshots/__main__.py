@@ -1,0 +1,82 @@
+"""`make screenshots`: photographs of the running product, with the demo fleet, for README and docs.
+
+Every page in both themes and two widths goes to docs/pictures/. The hosts are the demo's and say so in their names.
+"""
+
+import argparse
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from pathlib import Path
+
+from harness.chromium import chromium
+from harness.ports import free_port
+from harness.waiting import until
+from playwright.sync_api import Page
+
+ROOT = Path(__file__).parents[2]
+PICTURES = ROOT / "docs" / "pictures"
+SIZES = {"": (1440, 900), "-phone": (390, 844)}
+# Long enough for sparklines and strips to have a shape.
+WARM_UP_S = 150
+
+PAGES = {
+    "fleet": "/?group=role",
+    "fleet-heatmap": "/?view=heatmap&group=role",
+    "fleet-grid": "/?view=grid",
+    "host": "/host?host={host}",
+    "logs": "/logs",
+    "compare": "/compare?metric=cpu.user_pct",
+    "hosts": "/hosts",
+}
+README = ("fleet", "host")
+
+
+def photograph(page: Page, url: str, name: str, settle_s: float) -> None:
+    page.goto(url)
+    page.wait_for_selector('[data-testid="freshness"]')
+    page.wait_for_timeout(settle_s * 1_000)
+    page.screenshot(path=str(PICTURES / f"{name}.png"))
+    print(f"  docs/pictures/{name}.png", flush=True)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="make screenshots", description=__doc__)
+    parser.add_argument("--hosts", type=int, default=40)
+    parser.add_argument("--warm-up", type=float, default=WARM_UP_S, help="seconds of activity before the first picture")
+    parser.add_argument("--only", default="", help="pages to photograph, with commas")
+    chosen = parser.parse_args()
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    http = f"127.0.0.1:{free_port()}"
+    with tempfile.TemporaryDirectory() as data:
+        demo = subprocess.Popen(
+            [sys.executable, "-m", "demo", "--hosts", str(chosen.hosts), "--http", http, "--data", data],
+            env={"PYTHONPATH": str(ROOT / "tests"), "PATH": "/usr/bin:/bin"},
+            cwd=ROOT,
+        )
+        try:
+            url = f"http://{http}"
+            until(lambda: urllib.request.urlopen(f"{url}/healthz").status == 200, "the demo's hub serves", 30)
+            time.sleep(chosen.warm_up)
+            with chromium() as browser:
+                for theme in ("dark", "light"):
+                    for suffix, (width, height) in SIZES.items():
+                        context = browser.new_context(
+                            viewport={"width": width, "height": height}, color_scheme=theme, has_touch=bool(suffix)
+                        )
+                        page = context.new_page()
+                        for name, path in PAGES.items():
+                            if not chosen.only or name in chosen.only.split(","):
+                                target = url + path.format(host="demo-db-01")
+                                photograph(page, target, f"{name}{suffix}-{theme}", settle_s=3)
+                        context.close()
+        finally:
+            demo.terminate()
+            demo.wait(10)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
