@@ -124,6 +124,9 @@ class Hub:
                 await self._recorder.close()
                 self._sockets.close()
                 self._book.close()
+                if self._local_key:
+                    with contextlib.suppress(OSError):
+                        os.unlink(self._local_key)
 
     def _server(self) -> _Server:
         config = self.config
