@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import logging
 import os
+import resource
 import signal
 import time
 from collections.abc import Iterator, Mapping
@@ -173,7 +174,7 @@ class Hub:
         self._sockets.wake()
 
     def _forget(self, host: int) -> None:
-        self._intake.forget(host)
+        self._intake.forget(host, now_ms())
         self._sockets.wake()
 
     def _figures(self) -> Mapping[str, float]:
@@ -191,7 +192,13 @@ class Hub:
     # What commands ask
 
     def _answers(self) -> Mapping[str, control.Answer]:
-        return {"enroll": self._enroll, "hosts": self._hosts, "forget": self._forget_named, "doctor": self._doctor}
+        return {
+            "enroll": self._enroll,
+            "hosts": self._hosts,
+            "forget": self._forget_named,
+            "doctor": self._doctor,
+            "figures": self._health,
+        }
 
     async def _enroll(self, question: Mapping[str, Any]) -> Mapping[str, Any]:
         labels = {str(key): str(value) for key, value in dict(question.get("labels", {})).items()}
@@ -245,6 +252,9 @@ class Hub:
         await self.view.forget(found[0].host)
         return {"name": found[0].name, "agent_id": found[0].agent_id, "was": found[0].state.value}
 
+    async def _health(self, question: Mapping[str, Any]) -> Mapping[str, Any]:  # noqa: ARG002 - nothing to choose
+        return dict(self.view.health())
+
     async def _doctor(self, question: Mapping[str, Any]) -> Mapping[str, Any]:  # noqa: ARG002 - nothing to choose
         return {
             "url": self.url(),
@@ -258,8 +268,17 @@ class Hub:
         }
 
 
+def _allow_many_sockets() -> None:
+    """An agent and a browser take a descriptor each: raise the soft limit as far as the hard one lets us."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        with contextlib.suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
 def serve(config: Config, folder: DataFolder, url_out: Any) -> None:  # any: whatever has write and flush
     """Run a hub until it is told to end."""
+    _allow_many_sockets()
     hub = Hub(config, folder)
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         runner.run(hub.run(url_out))

@@ -87,9 +87,15 @@ def test_settings_come_from_flags_over_variables_over_the_file_and_are_shown(tmp
 
 @pytest.mark.parametrize(
     ("text", "said"),
-    [("htp = 1", "there is no setting 'htp'"), ("http = 7480", "a text in quotes"), ("local_agent = 1", "true or false"),
-     ("tail = 'x'", "a list of texts"), ("http = ", "hub.toml"), ("\xff", "hub.toml")],
-)  # fmt: skip
+    [
+        ("htp = 1", "there is no setting 'htp'"),
+        ("http = 7480", "a text in quotes"),
+        ("local_agent = 1", "true or false"),
+        ("tail = 'x'", "a list of texts"),
+        ("http = ", "hub.toml"),
+        ("\xff", "hub.toml"),
+    ],
+)
 def test_a_file_that_makes_no_sense_is_named_with_its_line(tmp_path, text, said):
     (tmp_path / "hub.toml").write_bytes(b"# mine\n" + text.encode("latin-1"))
     one_sentence(command("run", "--check", "--config", str(tmp_path / "hub.toml")), 2, said)

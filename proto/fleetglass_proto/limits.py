@@ -30,7 +30,7 @@ FINGERPRINT_BYTES = 1_024
 
 # The hub answers at least this often while an agent is connected; an agent that hears nothing for
 # `SILENCE_MS` opens a new connection.
-HEARTBEAT_MS = 1_000
+HEARTBEAT_MS = 2_000
 SILENCE_MS = 5_000
 # How many bytes of log an agent may have under way. Two batches a commit interval at 50 MB/s.
 CREDIT_BYTES = 16 << 20

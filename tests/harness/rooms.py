@@ -120,7 +120,7 @@ class Rooms:
         self.ring = LineRing()
         self.view = LocalView(
             HUB_ID, life, self.fleet, self.ring, self.recorder, lambda: self.now_ms,
-            lambda orders: self.intake.order(orders), lambda host: self.intake.forget(host), dict,
+            lambda orders: self.intake.order(orders), lambda host: self.intake.forget(host, self.now_ms), dict,
         )  # fmt: skip
         self.cut_off: set[bytes] = set()  # routing ids whose connection does not stand any more
         self.probed: list[bytes] = []
@@ -143,6 +143,7 @@ class Rooms:
         """One message, in a pass of its own."""
         self.intake.receive(routing_id, data, peer, self.now_ms)
         self.intake.finish(self.now_ms)
+        self.intake.place(self.now_ms)
         self._collect()
 
     def _collect(self) -> None:

@@ -16,14 +16,13 @@ A shell: everything that it reads goes to `Intake`. Runs on the event loop's thr
 import asyncio
 import errno
 import logging
-import time
 from collections.abc import Callable
 
 import zmq
 from fleetglass_proto import limits, z85
 
 from fleetglass_hub.ingest.gate import Gate
-from fleetglass_hub.ingest.intake import Intake
+from fleetglass_hub.ingest.intake import PLACE_MS, Intake
 from fleetglass_hub.ingest.keys import KeyPair
 
 log = logging.getLogger(__name__)
@@ -36,7 +35,11 @@ AGENT_HWM = 1_000
 HANDSHAKE_MS = 10_000
 # A connection whose machine died without a word is noticed after two of these.
 HEARTBEAT_MS = 20_000
-TICK_S = 0.25
+TICK_MS = 250
+# Passes stand so far apart when messages come faster; at less than 500 a second none waits for it.
+GAP_S = 0.002
+# As plain ints: an enum is made anew at each `|`.
+_SEND_MORE, _SEND_LAST = int(zmq.SNDMORE | zmq.DONTWAIT), int(zmq.DONTWAIT)
 _AGAIN = errno.EAGAIN
 _GONE = errno.EHOSTUNREACH
 
@@ -75,9 +78,11 @@ class AgentSockets:
             self._context.destroy(linger=0)
             raise ListenError(_why_not(endpoint, error)) from error
         self.endpoint = _endpoint(router)
+        self._fd = _number(router, zmq.FD)
         self._intake: Intake | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._is_due = False
+        self._passed_s = 0.0
         self._timer: asyncio.TimerHandle | None = None
         self._ticked_ms = now_ms()
         self.passes = 0
@@ -92,37 +97,54 @@ class AgentSockets:
         """Serve from now on."""
         self._intake = intake
         self._loop = loop = asyncio.get_running_loop()
-        loop.add_reader(_number(self._router, zmq.FD), self.wake)
-        loop.add_reader(_number(self._zap, zmq.FD), self.wake)
-        self._timer = loop.call_later(TICK_S, self._tick)
+        loop.add_reader(self._fd, self._on_edge)
+        loop.add_reader(_number(self._zap, zmq.FD), self._on_handshake)
+        self._timer = loop.call_later(PLACE_MS / 1_000, self._tick)
         self.wake()
+        self._on_handshake()
 
     def wake(self) -> None:
-        """Look at the sockets in the next turn of the loop: there may be something to read or to send."""
+        """Look at the socket soon: there may be something to read or to send."""
         if not self._is_due and self._loop is not None:
             self._is_due = True
             self._loop.call_soon(self._pass)
 
+    def _on_edge(self) -> None:
+        loop = self._loop
+        if loop is None:
+            return
+        rest_s = self._passed_s + GAP_S - loop.time()
+        if rest_s <= 0:
+            self._pass()
+        else:
+            # Messages come faster than passes are worth: let some gather, and do not be woken for each meanwhile.
+            loop.remove_reader(self._fd)
+            loop.call_later(rest_s, self._resume)
+
+    def _resume(self) -> None:
+        if self._loop is not None and not self._router.closed:
+            self._loop.add_reader(self._fd, self._on_edge)
+            self._pass()
+
     def _pass(self) -> None:
         self._is_due = False
-        intake, router = self._intake, self._router
-        if intake is None or router.closed:
+        intake, router, loop = self._intake, self._router, self._loop
+        if intake is None or loop is None or router.closed:
             return
-        began = time.perf_counter()
-        now_ms = self._now_ms()
-        self._handshakes(now_ms)
-        self._drain(intake, now_ms, began + PASS_MS / 1_000)
+        began_s = loop.time()
+        self._drain(intake, self._now_ms(), began_s + PASS_MS / 1_000)
         intake.finish(self._now_ms())
         self._send(intake)
         self.passes += 1
-        self.slowest_pass_ms = max(self.slowest_pass_ms, (time.perf_counter() - began) * 1_000)
+        self._passed_s = loop.time()
+        self.slowest_pass_ms = max(self.slowest_pass_ms, (self._passed_s - began_s) * 1_000)
         # Sending has looked into the socket and may have swallowed the edge of what came meanwhile.
-        if (_number(router, zmq.EVENTS) | _number(self._zap, zmq.EVENTS)) & zmq.POLLIN:
+        if _number(router, zmq.EVENTS) & zmq.POLLIN:
             self.wake()
 
     def _drain(self, intake: Intake, now_ms: float, until: float) -> None:
-        receive, read = self._router.recv, intake.receive
-        flags, more = zmq.DONTWAIT, zmq.RCVMORE
+        receive, read, clock = self._router.recv, intake.receive, asyncio.get_running_loop().time
+        flags, more = _SEND_LAST, zmq.RCVMORE
         for count in range(PASS_MESSAGES):
             try:
                 routing_id = receive(flags)
@@ -139,16 +161,15 @@ class AgentSockets:
                 read(routing_id, frame.bytes, str(peer), now_ms)
             if count % 16 == 15:
                 now_ms = self._now_ms()
-                if time.perf_counter() > until:
+                if clock() > until:
                     return
 
     def _send(self, intake: Intake) -> None:
         send = self._router.send
-        first, last = zmq.SNDMORE | zmq.DONTWAIT, zmq.DONTWAIT
         for routing_id, message in intake.outgoing():
             try:
-                send(routing_id, first)
-                send(message, last)
+                send(routing_id, _SEND_MORE)
+                send(message, _SEND_LAST)
             except zmq.ZMQError as error:
                 # Gone, or it has not read for a thousand messages: it will say hello again.
                 if error.errno not in (_GONE, _AGAIN):
@@ -160,11 +181,15 @@ class AgentSockets:
         self._router.getsockopt(zmq.EVENTS)  # lets libzmq notice what was closed meanwhile
         self.wake()
         try:
-            self._router.send(routing_id, zmq.SNDMORE | zmq.DONTWAIT)
-            self._router.send(message, zmq.DONTWAIT)
+            self._router.send(routing_id, _SEND_MORE)
+            self._router.send(message, _SEND_LAST)
         except zmq.ZMQError as error:
             return error.errno != _GONE
         return True
+
+    def _on_handshake(self) -> None:
+        while _number(self._zap, zmq.EVENTS) & zmq.POLLIN:
+            self._handshakes(self._now_ms())
 
     def _handshakes(self, now_ms: float) -> None:
         """Answer ZAP requests: [routing id, "", version, request id, domain, address, identity, mechanism, key]."""
@@ -184,10 +209,12 @@ class AgentSockets:
     def _tick(self) -> None:
         now_ms = self._now_ms()
         if self._intake is not None and self._loop is not None:
-            self._intake.tick(now_ms, now_ms - self._ticked_ms)
-            self._ticked_ms = now_ms
-            self._timer = self._loop.call_later(TICK_S, self._tick)
-            self.wake()
+            self._intake.place(now_ms)
+            if now_ms - self._ticked_ms >= TICK_MS or now_ms < self._ticked_ms:
+                self._intake.tick(now_ms, max(0.0, now_ms - self._ticked_ms))
+                self._ticked_ms = now_ms
+                self.wake()
+            self._timer = self._loop.call_later(PLACE_MS / 1_000, self._tick)
 
     def close(self) -> None:
         """Send what is waiting, and listen no more."""
@@ -198,7 +225,7 @@ class AgentSockets:
         if self._intake is not None:
             self._send(self._intake)
         if self._loop is not None:
-            self._loop.remove_reader(_number(self._router, zmq.FD))
+            self._loop.remove_reader(self._fd)
             self._loop.remove_reader(_number(self._zap, zmq.FD))
         self._intake = None
         self._router.close()
