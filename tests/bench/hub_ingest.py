@@ -137,8 +137,8 @@ def main() -> None:
         frame_us, rate, memory = measure(hosts)
         first = first or frame_us
         print(
-            f"hub CPU a host-frame, {hosts:6,} hosts: {frame_us:5.1f} us ({rate:,.0f} frames/s; {frame_us / first:.2f} x "
-            f"the first; design {DESIGN_US:.0f} us)"
+            f"hub CPU a host-frame, {hosts:6,} hosts: {frame_us:5.1f} us ({rate:,.0f} frames/s; "
+            f"{frame_us / first:.2f} x the first; design {DESIGN_US:.0f} us)"
         )
         print(f"hub memory a host after {MEASURED_S + 3:.0f} s, {hosts:6,} hosts: {memory / 1024:5.1f} KiB")
 
