@@ -7,10 +7,10 @@
 import { ask } from "../live/ask";
 import { hub } from "../live/hub.svelte";
 import type { Batch, GapMessage, HostMap } from "../protocol/messages";
+import { withoutColours } from "./ansi";
 import { filterOf } from "./filter";
 import { Histogram } from "./histogram";
-import type { Level } from "./levels";
-import { LEVELS } from "./levels";
+import { LEVELS, type Level, levelOf } from "./levels";
 import { Rates } from "./rates";
 import { type GapRow, type LineRow, Tail } from "./tail";
 
@@ -40,6 +40,8 @@ export interface LogAnswer {
 // A page of the search; the most that the API gives at once.
 const PAGE_LINES = 10_000;
 const OLDER_LINES = 1_000;
+// The window's histogram is counted from so many pages; what lies before is drawn as not searched.
+const COUNTED_PAGES = 6;
 // What a log subscription brings at once, before the search answers.
 const FIRST_LINES = 200;
 // A link without a time is looked for among so many pages of its file's newest lines.
@@ -68,7 +70,6 @@ export class LogFeed {
   #question: LogsQuestion | null = null;
   #end: (() => void) | null = null;
   #abort: AbortController | null = null;
-  #next: string | null = null;
   #names = new Map<number, string>();
   #ids = new Map<string, number>();
   #byNumber = new Map<number, number>();
@@ -129,11 +130,32 @@ export class LogFeed {
     }
   }
 
-  /** The next page of older lines. */
+  /** Lines older than the oldest that is kept, when the reader comes to the top. */
   async loadOlder(): Promise<void> {
     const question = this.#question;
-    if (!question || this.isLoading || !this.hasOlder) return;
-    await this.#page(question, this.#next, OLDER_LINES);
+    const oldest = this.tail.rows.find((row) => row.kind === "line");
+    if (!question || this.isLoading || !this.hasOlder || !oldest || !this.tail.held) return;
+    this.isLoading = true;
+    const signal = this.#abort?.signal;
+    try {
+      const answer = await this.#ask(
+        question,
+        { from: question.range?.fromMs ?? null, to: Math.ceil(oldest.timeMs) + 1, limit: OLDER_LINES, cursor: null },
+        signal,
+      );
+      if (signal?.aborted) return;
+      const added = this.tail.addOlder(this.#rows(answer));
+      this.searchedBackMs = Math.min(this.searchedBackMs, answer.searched_to_ms);
+      this.hasOlder = added > 0;
+    } catch (error) {
+      if (signal?.aborted) return;
+      this.problem = error instanceof Error ? error.message : String(error);
+    } finally {
+      if (!signal?.aborted) {
+        this.isLoading = false;
+        this.changed();
+      }
+    }
   }
 
   /** Load what a gap says is missing. Answers how many lines came. */
@@ -241,60 +263,57 @@ export class LogFeed {
     );
   }
 
+  /** Look back over the window: the newest lines are kept, all of them are counted. */
   async #search(question: LogsQuestion): Promise<void> {
-    this.#abort = new AbortController();
-    this.#next = null;
-    this.hasOlder = true;
-    await this.#page(question, null, PAGE_LINES);
-    this.#live = null;
-  }
-
-  async #page(question: LogsQuestion, cursor: string | null, limit: number): Promise<void> {
-    const signal = this.#abort?.signal;
+    const abort = new AbortController();
+    this.#abort = abort;
     this.isLoading = true;
+    this.hasOlder = true;
+    const now = hub.now();
+    const fromMs = question.range?.fromMs ?? (Number.isNaN(now) ? null : Math.floor(now - question.backMs));
+    let cursor: string | null = null;
     try {
-      const now = hub.now();
-      const fromMs = question.range?.fromMs ?? (Number.isNaN(now) ? null : now - question.backMs);
-      // Older pages go on below the first search's start.
-      const isOlder = cursor === null && !Number.isNaN(this.searchedBackMs);
-      const answer = await ask<LogAnswer>(
-        "logs",
-        {
-          filter: question.hosts || "*",
-          path: question.path,
-          match: question.match,
-          exclude: question.exclude,
-          from: isOlder ? null : (fromMs ?? `-${Math.ceil(question.backMs / 1000)}s`),
-          to: isOlder ? Math.ceil(this.searchedBackMs) : question.range?.toMs,
-          limit,
-          cursor,
-        },
-        signal,
-      );
-      if (signal?.aborted || this.#question !== question) return;
-      const fresh = this.#rows(answer).filter((line) => !this.#live?.has(lineKey(line)));
-      const before = new Set(this.tail.rows);
-      this.tail.addOlder(fresh);
-      for (const row of this.tail.rows) {
-        if (row.kind !== "line" || before.has(row)) continue;
-        for (const line of [row, ...(row.folded ?? [])]) this.#count(line);
+      for (let page = 0; page < COUNTED_PAGES; page++) {
+        const answer: LogAnswer = await this.#ask(
+          question,
+          {
+            from: fromMs ?? `-${Math.ceil(question.backMs / 1000)}s`,
+            to: question.range?.toMs ?? null,
+            limit: PAGE_LINES,
+            cursor,
+          },
+          abort.signal,
+        );
+        if (abort.signal.aborted) return;
+        const lines = this.#rows(answer).filter((line) => !this.#live?.has(lineKey(line)));
+        for (const line of lines) this.#count({ ...line, level: levelOf(withoutColours(line.text)).level });
+        if (page === 0) this.tail.addOlder(lines);
+        for (const gap of answer.gaps ?? []) this.#gap(gap);
+        this.searchedBackMs = answer.searched_to_ms;
+        this.histogram.knownFromMs = Math.min(this.histogram.knownFromMs, answer.searched_to_ms);
+        this.changed();
+        cursor = answer.next;
+        if (cursor === null) break;
       }
-      for (const gap of answer.gaps ?? []) this.#gap(gap);
-      this.searchedBackMs = answer.searched_to_ms;
-      this.histogram.knownFromMs = Math.min(this.histogram.knownFromMs, answer.searched_to_ms);
-      this.#next = answer.next;
-      // While following there is always an older past; in a range it ends with the range.
-      this.hasOlder = answer.next !== null || (question.range === null && !(isOlder && answer.lines.length === 0));
     } catch (error) {
-      if (signal?.aborted) return;
+      if (abort.signal.aborted) return;
       this.problem = error instanceof Error ? error.message : String(error);
-      this.hasOlder = false;
     } finally {
-      if (!signal?.aborted) {
+      if (!abort.signal.aborted) {
         this.isLoading = false;
+        this.#live = null;
         this.changed();
       }
     }
+  }
+
+  #ask(
+    question: LogsQuestion,
+    range: { from: number | string | null; to: number | null; limit: number; cursor: string | null },
+    signal?: AbortSignal,
+  ): Promise<LogAnswer> {
+    const { hosts, path, match, exclude } = question;
+    return ask<LogAnswer>("logs", { filter: hosts || "*", path, match, exclude, ...range }, signal);
   }
 
   #rows(answer: LogAnswer) {
@@ -363,7 +382,7 @@ export class LogFeed {
     if (batches.length > 0) this.changed();
   }
 
-  #count(line: LineRow): void {
+  #count(line: Pick<LineRow, "host" | "path" | "timeMs" | "level">): void {
     this.histogram.add(line.timeMs, line.level);
     this.byHost.add(this.nameOf(line.host), line.timeMs);
     this.byFile.add(line.path, line.timeMs);

@@ -126,7 +126,9 @@ export class Tail {
     this.rows = mergeSorted(foldAll(older), this.rows);
     this.kept += older.length;
     this.version++;
-    return this.kept - before;
+    const added = this.kept - before;
+    this.#trim();
+    return added;
   }
 
   addGap(gap: NewGap): void {
