@@ -28,7 +28,7 @@ from fleetglass_hub.config import Address, Config
 from fleetglass_hub.datafolder import DataFolder
 from fleetglass_hub.fleet.fleet import Fleet
 from fleetglass_hub.fleet.linering import TOTAL_BYTES, LineRing
-from fleetglass_hub.history.memory import MemoryHistory
+from fleetglass_hub.history.disk import DiskHistory
 from fleetglass_hub.ingest.enroll import TTL_MAX_MS, TTL_MIN_MS, Enrolment
 from fleetglass_hub.ingest.gate import Gate
 from fleetglass_hub.ingest.intake import Intake
@@ -76,7 +76,7 @@ class Hub:
         self._local_key = ""
         hub_id = self._keys.hub_id
         self._fleet = Fleet(lambda changed, gone: self.view.hosts_changed(changed, gone))
-        self._recorder = MemoryHistory(self._fleet.recent, self._fleet.schema)
+        self._recorder = DiskHistory(folder.path)
         loaded = self._recorder.load(TOTAL_BYTES // 4)
         first_seq = loaded.tail[0].seq - 1 if loaded.tail else loaded.next_seq - 1
         self._ring = LineRing(first_seq)

@@ -149,12 +149,13 @@ def _run(words: list[str]) -> int:
 def _serve(chosen: Config, folder: DataFolder) -> int:
     # The rooms are heavy; `--check` and the other commands do not need them.
     from fleetglass_hub import app, listening
+    from fleetglass_hub.history.database import HistoryError
     from fleetglass_hub.ingest.keys import KeyFileError
     from fleetglass_hub.ingest.router import ListenError
 
     try:
         app.serve(chosen, folder, sys.stdout)
-    except (ListenError, KeyFileError, listening.HttpListenError) as problem:
+    except (ListenError, KeyFileError, HistoryError, listening.HttpListenError) as problem:
         print(f"fleetglass-hub: {problem}", file=sys.stderr)
         return 1
     return 0

@@ -1,0 +1,337 @@
+"""Group commit: what was appended in a quarter of a second becomes one transaction, and is told as committed after it.
+
+    loop's thread    append append append │ append append ...            committed(mark)
+                                   take ──┘                                   ▲
+    this thread                        chunks, rows, offsets ── COMMIT (fsync) ┘ ── tidy up between commits
+
+What cannot be committed stays as it is and is tried again every second, with a sentence that says why: the hub goes on
+showing what arrives, and nobody is told that it is safe.
+
+A shell: it owns the thread and the connection that write.
+"""
+
+import logging
+import os
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from fleetglass_proto import limits
+from fleetglass_web.view import LineBatch
+
+from fleetglass_hub.history import database
+from fleetglass_hub.history.recorder import EventRecord, FileRecord, HostRecord, Rows, StreamRecord
+from fleetglass_hub.history.records import Forget, GapRecord, Item, SchemaRecord
+from fleetglass_hub.history.store import FileKey, Store
+from fleetglass_hub.history.waiting import HOT_MS, Plan, WaitingLines
+
+log = logging.getLogger(__name__)
+
+# Lines wait this long for others: with the commit itself they are on disk within `COMMIT_INTERVAL_MS`.
+LINES_WAIT_S = 0.6 * limits.COMMIT_INTERVAL_MS / 1_000
+# Samples are kept by their agents for an hour anyway. A commit a second costs a small fleet a quarter of four.
+ROWS_WAIT_S = 1.0
+# So many bytes do not wait: an agent with a backlog gets its credit back while the next batch is on its way.
+EARLY_BYTES = 4 << 20
+RETRY_S = 1.0
+TIDY_S = 5.0
+# The log of SQLite is moved into the file beyond this size, beside the commits; beyond the second, between them.
+WAL_BYTES = 16 << 20
+WAL_BYTES_MAX = 256 << 20
+
+
+class Group(NamedTuple):
+    """What is committed together."""
+
+    items: Sequence[Item]
+    rows: Sequence[Rows]
+    mark: int
+    number: int  # of the last item
+    last_seq: int
+    side: int  # of the journal
+    line_bytes: int
+    began_s: float  # when the first of it was appended
+
+
+Job = Callable[[], bool]
+"""Something to do between commits; True: it is not finished, call it again."""
+
+
+class GroupCommit:
+    """The writing thread.
+
+    Args:
+        take: gives what was appended; None if nothing was. Called with `condition` held.
+        due_s: when the next group is due, monotonic; None: nothing waits. Called with `condition` held.
+        settled: a group is committed; called on this thread.
+        told: the state has changed: a group was committed, or `problem` is another. Called on this thread.
+        turn: held from COMMIT until memory knows of it, so that a reader sees each line once.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        path: str,
+        waiting: WaitingLines,
+        condition: threading.Condition,
+        turn: threading.Lock,
+        take: Callable[[], Group | None],
+        due_s: Callable[[], float | None],
+        settled: Callable[[Group], None],
+        told: Callable[[], None],
+    ) -> None:
+        self.problem = ""
+        self.commits = 0
+        self.slowest_ms = 0.0
+        self.latencies_ms: list[float] = []  # of the last commits: from the first append to the disk
+        self._store = store
+        self._path = path
+        self._waiting = waiting
+        self._condition = condition
+        self._turn = turn
+        self._take = take
+        self._due_s = due_s
+        self._settled = settled
+        self._told = told
+        self._jobs: list[Job] = []
+        self._regular: list[Job] = [self._pack_old, self._rewrite]
+        self._is_closing = False
+        self._last_seq = 0
+        self._tidy_at_s = 0.0
+        self._checkpoint: threading.Thread | None = None
+        self._thread = threading.Thread(target=self._run, name="history", daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def add_regular(self, job: Job) -> None:
+        """Something to do every few seconds; before `start`."""
+        self._regular.append(job)
+
+    def submit(self, job: Job) -> None:
+        """Something to do once, between commits."""
+        with self._condition:
+            self._jobs.append(job)
+            self._condition.notify()
+
+    def close(self) -> None:
+        """Commit what is there, once, and end; waits for it."""
+        with self._condition:
+            self._is_closing = True
+            self._condition.notify()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def _run(self) -> None:
+        while True:
+            with self._condition:
+                group, jobs, is_closing = self._next()
+            if (group is None and is_closing) or (group is not None and not self._commit(group)):
+                break
+            self._work_on(jobs)
+        if self._checkpoint is not None:
+            self._checkpoint.join()
+
+    def _next(self) -> tuple[Group | None, list[Job], bool]:
+        """Wait for something to do."""
+        while True:
+            now_s = time.monotonic()
+            due_s = self._due_s()
+            if self._is_closing:
+                return self._take(), [], True
+            jobs, self._jobs = self._jobs, []
+            if now_s >= self._tidy_at_s:
+                self._tidy_at_s = now_s + TIDY_S
+                jobs += [job for job in self._regular if job not in jobs]
+            if due_s is not None and now_s >= due_s:
+                return self._take(), jobs, False
+            if jobs:
+                return None, jobs, False
+            wait_s = self._tidy_at_s - now_s if due_s is None else min(due_s, self._tidy_at_s) - now_s
+            self._condition.wait(max(wait_s, 0.001))
+
+    # A group
+
+    def _commit(self, group: Group) -> bool:
+        """Commit, however long it takes; False: there was no way before the end."""
+        while True:
+            try:
+                self.write(group)
+            except sqlite3.Error as error:
+                refusal = database.refusal(self._path, error)
+                self._refuse(str(refusal))
+                if not self._wait_for_retry(isinstance(refusal, database.DamagedError)):
+                    return False
+                continue
+            self._note(group)
+            return True
+
+    def _note(self, group: Group) -> None:
+        latency_ms = (time.monotonic() - group.began_s) * 1_000
+        self.commits += 1
+        self.slowest_ms = max(self.slowest_ms, latency_ms)
+        self.latencies_ms.append(latency_ms)
+        if len(self.latencies_ms) > 2_000:
+            del self.latencies_ms[:1_000]
+        if self.problem:
+            self.problem = ""
+        self._told()
+        self._look_at_wal()
+
+    def _refuse(self, problem: str) -> None:
+        if problem != self.problem:
+            self.problem = problem
+            self._told()
+
+    def _wait_for_retry(self, is_damaged: bool) -> bool:
+        """Wait; False: there is no use in trying again."""
+        end_s = time.monotonic() + RETRY_S
+        with self._condition:
+            while not self._is_closing and (is_damaged or time.monotonic() < end_s):
+                self._condition.wait(RETRY_S)
+            return not self._is_closing
+
+    def write(self, group: Group) -> None:
+        """Write a group in one transaction.
+
+        Raises:
+            sqlite3.Error: nothing of it was written.
+        """
+        forgotten = {item.host for item in group.items if isinstance(item, Forget)}
+        ends: dict[FileKey, int] = {}
+        group_lines = [item for item in group.items if isinstance(item, LineBatch) and item.host not in forgotten]
+        with self._condition:
+            plan = self._waiting.plan(group_lines)
+        store = self._store
+        with _Transaction(store.connection, self._turn) as transaction:
+            for item in group.items:
+                match item:
+                    case LineBatch():
+                        ends[item.host, item.stream, item.file] = item.start + len(item.data)
+                    case GapRecord():
+                        store.put_gap(item)
+                        ends[item.gap.host, item.gap.stream, item.file] = item.end
+                    case HostRecord():
+                        store.put_host(item)
+                    case StreamRecord():
+                        store.put_stream(item)
+                    case FileRecord():
+                        store.put_file(item)
+                    case SchemaRecord():
+                        store.put_schema(item)
+                    case EventRecord():
+                        store.put_event(item)
+                    case Forget():
+                        store.forget(item)
+            row, row_bytes = store.put_lines(plan)
+            store.move_offsets(ends)
+            store.put_rows(group.rows)
+            store.set_meta("committed_number", group.number)
+            store.set_meta("last_seq", group.last_seq)
+            transaction.commit(lambda: self._settle(group, plan, row, row_bytes))
+
+    def _settle(self, group: Group, plan: Plan, row: int, row_bytes: int) -> None:
+        with self._condition:
+            self._waiting.settle(plan, row, row_bytes)
+        self._last_seq = group.last_seq
+        self._settled(group)
+
+    # Between groups
+
+    def _work_on(self, jobs: Sequence[Job]) -> None:
+        for job in jobs:
+            try:
+                if job():
+                    self.submit(job)
+            except sqlite3.Error as error:
+                # The next commit meets the same trouble and says so; what tidies up can wait.
+                log.debug("tidying up stopped: %s", error)
+
+    def transaction(self) -> "_Transaction":
+        """A transaction for a job."""
+        return _Transaction(self._store.connection, self._turn)
+
+    def _pack_old(self) -> bool:
+        with self._condition:
+            plan = self._waiting.plan_old(self._last_seq, time.time() * 1_000 - HOT_MS)
+        if plan.packed:
+            self._carry_out(plan, self._waiting.settle)
+        return False
+
+    def _rewrite(self) -> bool:
+        with self._condition:
+            plan = self._waiting.plan_rewrite()
+        if plan is not None:
+            self._carry_out(plan, self._waiting.settle_rewrite)
+        return False
+
+    def _carry_out(self, plan: Plan, settle: Callable[[Plan, int, int], None]) -> None:
+        with self.transaction() as transaction:
+            row, row_bytes = self._store.put_lines(plan)
+
+            def settled() -> None:
+                with self._condition:
+                    settle(plan, row, row_bytes)
+
+            transaction.commit(settled)
+
+    def _look_at_wal(self) -> None:
+        """Move SQLite's log into its file: the bulk of it beside the commits, the rest between two of them."""
+        try:
+            size = os.path.getsize(f"{self._path}-wal")
+        except OSError:
+            return
+        if self._checkpoint is not None and not self._checkpoint.is_alive():
+            self._checkpoint = None
+            checkpoint(self._store.connection)
+        elif size > WAL_BYTES_MAX:
+            checkpoint(self._store.connection)
+        elif size > WAL_BYTES and self._checkpoint is None:
+            self._checkpoint = threading.Thread(target=self._checkpoint_beside, name="history-checkpoint", daemon=True)
+            self._checkpoint.start()
+
+    def _checkpoint_beside(self) -> None:
+        try:
+            connection = database.connect(self._path)
+            try:
+                checkpoint(connection)
+            finally:
+                connection.close()
+        except sqlite3.Error as error:
+            log.debug("no checkpoint: %s", error)
+
+
+def checkpoint(connection: sqlite3.Connection) -> None:
+    """Move as much of SQLite's log as no reader needs."""
+    try:
+        connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+    except sqlite3.Error as error:
+        log.debug("no checkpoint: %s", error)
+
+
+class _Transaction:
+    """BEGIN, and COMMIT with what memory must know at the same moment; ROLLBACK where it does not come to that."""
+
+    def __init__(self, connection: sqlite3.Connection, turn: threading.Lock) -> None:
+        self._connection = connection
+        self._turn = turn
+
+    def __enter__(self) -> "_Transaction":
+        self._connection.execute("BEGIN IMMEDIATE")
+        return self
+
+    def commit(self, settle: Callable[[], None]) -> None:
+        """Commit; `settle` is called before any reader looks."""
+        with self._turn:
+            self._connection.execute("COMMIT")
+            settle()
+
+    def __exit__(self, *_: object) -> None:
+        if self._connection.in_transaction:
+            try:
+                self._connection.execute("ROLLBACK")
+            except sqlite3.Error as error:
+                log.debug("no rollback: %s", error)
