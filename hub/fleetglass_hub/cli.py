@@ -3,7 +3,6 @@
 Exit codes: 0 it ended as wished, 1 it could not go on, 2 a setting or an argument makes no sense and nothing was done.
 """
 
-import logging
 import os
 import re
 import sys
@@ -11,7 +10,7 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from fleetglass_hub import __version__, config, control, doctor
+from fleetglass_hub import __version__, config, control, doctor, ownlog
 from fleetglass_hub.config import Arguments, Config, ConfigError
 from fleetglass_hub.datafolder import DataFolder, DataFolderError, default_folder
 from fleetglass_hub.settings import SETTINGS
@@ -134,11 +133,7 @@ def _run(words: list[str]) -> int:
     if "--check" in given.actions:
         print(chosen.shown(), end="")
         return 0
-    logging.basicConfig(
-        level=chosen.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr
-    )
-    logging.getLogger("uvicorn").setLevel(logging.WARNING)
-    logging.getLogger("asyncio").setLevel(logging.WARNING)
+    ownlog.begin(chosen.log_level, chosen.log_format, sys.stderr)
     folder = DataFolder(_folder(chosen))
     try:
         return _serve(chosen, folder)

@@ -55,6 +55,7 @@ class Config(NamedTuple):
     local_agent: bool
     tail: tuple[str, ...]
     log_level: str
+    log_format: str
     values: Mapping[str, Value]
     places: Mapping[str, str]
 
@@ -154,7 +155,10 @@ def build(
 
 
 def _config(values: Mapping[str, Value], places: Mapping[str, str]) -> Config:
-    text = {name: cast(str, values[name]) for name in ("http", "agents", "public", "data", "auth", "log_level")}
+    text = {
+        name: cast(str, values[name])
+        for name in ("http", "agents", "public", "data", "auth", "log_level", "log_format")
+    }
     lists = {name: cast(tuple[str, ...], values[name]) for name in ("host_names", "origins", "tail")}
     if text["public"]:
         _address(text["public"].removeprefix("tcp://"), places["public"], "tcp://hub.example.org:7400", False)
@@ -172,6 +176,7 @@ def _config(values: Mapping[str, Value], places: Mapping[str, str]) -> Config:
         auth=text["auth"],
         local_agent=values["local_agent"] is True,
         log_level=text["log_level"],
+        log_format=text["log_format"],
         values=values,
         places=places,
         **lists,

@@ -61,6 +61,10 @@ SETTINGS: tuple[Setting, ...] = (
         "log_level", "choice", "info", "LEVEL", "how much the hub says of itself: debug, info, warning, error (info)",
         choices=("debug", "info", "warning", "error"),
     ),
+    Setting(
+        "log_format", "choice", "text", "text|json", "how it says it: text for people, json for machines (text)",
+        choices=("text", "json"),
+    ),
 )  # fmt: skip
 
 BY_NAME = {setting.name: setting for setting in SETTINGS}
