@@ -91,6 +91,33 @@ def cut_at_edges(line: str, ends: Sequence[int]) -> list[str] | None:
     return cells if len(cells) == len(ends) and all(plain(cell) is not None for cell in cells) else None
 
 
+def is_whole_row(line: str, before: str, ends: Sequence[int]) -> bool:
+    """Whether a row whose line end is missing is there to its last digit.
+
+    Columns are right-aligned: the last two cells stand as far apart as in the row before, or as in the header. And the
+    last cell has as many decimals as that of the row before, or as its own neighbours.
+    """
+    own, other = _last_two(line), _last_two(before)
+    if own is None or line.rstrip()[-1] in ".,":
+        return False
+    if other is not None:
+        return own[0] >= other[0] and own[1] == other[1]
+    if len(ends) > 1 and own[0] < ends[-1] - ends[-2]:
+        return False
+    return own[1] == 0 or own[1] == max(_decimals(word) for word in line.split())
+
+
+def _last_two(line: str) -> tuple[int, int] | None:
+    """How far the end of the last cell is from that of the one before it, and its decimals."""
+    found = [(match.end(), match.group()) for match in re.finditer(r"\S+", line)][-2:]
+    return (found[1][0] - found[0][0], _decimals(found[1][1])) if len(found) == 2 else None
+
+
+def _decimals(word: str) -> int:
+    point = max(word.rfind("."), word.rfind(","))
+    return len(word) - point - 1 if point >= 0 else 0
+
+
 def sliced(line: str, ends: Sequence[int], begin: int = 0) -> list[str] | None:
     """Cells by the right edges of their headers, for rows that leave cells blank or glue them together.
 

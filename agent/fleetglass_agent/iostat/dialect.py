@@ -8,7 +8,7 @@ BSD and Solaris without -x. In: one line. Out: the layout that it opens, or None
 import re
 from collections.abc import Sequence
 
-from fleetglass_agent.iostat import fields
+from fleetglass_agent.iostat import cells, fields
 from fleetglass_agent.iostat.fields import Column
 
 _WORD = re.compile(r"% \S+|(?:read|write) KB/t|\S+")
@@ -199,7 +199,16 @@ def is_banner(line: str) -> bool:
 
 def looks_like_time(line: str) -> bool:
     """Whether a line that stands alone above a report is its time stamp, in whatever language."""
-    return len(line) < 100 and "iostat" not in line and _CLOCK.search(line) is not None
+    if len(line) >= 100 or "iostat" in line or _CLOCK.search(line) is None:
+        return False
+    # 1.00 may be a time of day in Norway, and a value everywhere
+    return ":" in line or not is_row_like(line.split())
+
+
+def is_row_like(words: Sequence[str]) -> bool:
+    """Whether it could be a row of some table: numbers, but for a name."""
+    numbers = cells.count_numbers(words)
+    return numbers >= 3 and numbers + 1 >= len(words)
 
 
 def _is_tall(words: list[str]) -> bool:

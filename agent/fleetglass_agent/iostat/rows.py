@@ -57,6 +57,8 @@ def _with_cells_beside(table: Tall, line: str) -> Row | None:
 
 def _plain(table: Tall, line: str) -> Row | None:
     wanted = len(table.columns)
+    if table.beside and wanted + 1 < len(line.split()) <= wanted + len(table.beside):
+        return None  # a part of what stands beside the first row
     if table.separator:
         parts = line.strip().split(table.separator)
     elif table.is_name_last:

@@ -20,6 +20,7 @@ from fleetglass_agent.iostat.dialect import (
     Wide,
     is_aix_long_header,
     is_banner,
+    is_row_like,
     layout,
     looks_like_time,
 )
@@ -217,7 +218,7 @@ class Tables:
             self._current().complain(f"the cpu's values are not numbers: {quoted(line.strip())}")
             return
         words = line.split()
-        if self._table is None and self._wide is None and not looks_like_time(line) and self._is_orphan(words):
+        if self._table is None and self._wide is None and not looks_like_time(line) and is_row_like(words):
             self._current().complain(f"values without a header above them: {quoted(line.strip())}")
             return
         if self._stray and looks_like_time(self._stray):
@@ -229,10 +230,6 @@ class Tables:
             self._finish()
             return
         self._stray = line
-
-    def _is_orphan(self, words: list[str]) -> bool:
-        numbers = cells.count_numbers(words)
-        return numbers >= 3 and numbers + 1 >= len(words)
 
     def _complain_of(self, line: str) -> None:
         if self._report is not None:
@@ -455,7 +452,7 @@ class Tables:
 
     @property
     def _ends_report(self) -> bool:
-        return self._closed is None or self._closed.is_last_of_report
+        return self._closed is not None and self._closed.is_last_of_report
 
     _closed: Tall | None = None
 
@@ -488,29 +485,40 @@ class Tables:
     def _last_line(self, rest: str) -> None:
         """A line without its end: whole only if it is as long as its header and as precise as its neighbours."""
         text = rest.strip()
-        whole = False
-        if self._table is not None:
-            long_enough = len(rest.rstrip()) >= self._table.length
-            whole = long_enough and (not self._row or _decimals(text) == _decimals(self._row))
-        elif self._cpu is not None:
-            words = text.split()
-            whole = len(words) == self._cpu.width and _decimals(words[0]) == _decimals(words[-1])
-        elif self._wide is not None:
-            whole = len(rest.rstrip()) >= self._wide.length
-        if whole:
+        if self._is_whole(rest):
             self.lines([rest])
             return
         if self._table is not None or self._cpu is not None or self._section is not None:
             self._current().complain(f"the input ends inside it: {quoted(text)}")
             self._cpu = self._section = None
         elif self._wide is not None and cells.count_numbers(text.split()):
-            self._finish()
+            if self._report is not None and not self._report.is_empty():
+                self._finish()
             self._current().complain(f"the input ends inside it: {quoted(text)}")
         elif layout(rest, self._stray) is not None:
             self._take_stray()
             if self._stray:
                 self._begin(())
             self._current().complain(f"the input ends inside a header: {quoted(text)}")
+
+    def _is_whole(self, rest: str) -> bool:
+        words = rest.split()
+        if self._cpu is not None:
+            return len(words) == self._cpu.width and cells.is_whole_row(rest, "", [])
+        if self._wide is not None and self._table is None:
+            return len(words) == len(self._wide.columns) and cells.is_whole_row(rest, "", self._wide.ends)
+        table = self._table
+        if table is None or len(words) < table.width:
+            return False
+        if table.is_name_last:  # half a name would be another disk: it must be the one that comes next
+            devices = self._current().devices
+            names = tuple(devices) if words[-1] in devices else self._learned_names
+            at = names.index(self._last_name) + 1 if self._last_name in names else 0
+            return names[at : at + 1] == (words[-1],)
+        has_beside = len(words) > table.width
+        if has_beside and table.beside and len(words) != table.width + len(table.beside):
+            return False
+        return cells.is_whole_row(rest, "" if has_beside else self._row, [] if has_beside else table.ends)
 
     def _judge_end(self) -> None:
         """The input has ended: is the last report as whole as the one before it?"""
@@ -519,10 +527,15 @@ class Tables:
             return
         if self._stray and self._table is not None:
             self._end_stray()
-        if self._cpu is not None or self._section is not None:
+        is_bare = (
+            self._wide is not None and report.is_empty() and self._table is None and self._order == [self._wide.key]
+        )
+        if self._cpu is not None or self._section is not None or is_bare:
             report.complain("the input ends where its values should follow")
         elif self._table is not None and not self._row and not report.problem:
             report.complain("the input ends behind the header of its table")
+        if report.problem:
+            return
         order, names = tuple(self._order), tuple(report.devices)
         if len(order) < len(self._learned) and self._learned[: len(order)] == order:
             report.complain("the input ends before all its tables were printed")
@@ -533,10 +546,3 @@ class Tables:
             and self._learned_names[: len(names)] == names
         ):
             report.complain(f"the input ends behind {len(names)} of its {len(self._learned_names)} devices")
-
-
-def _decimals(text: str) -> int:
-    """How many digits the last word of a row has behind its point."""
-    word = text.split()[-1] if text.split() else ""
-    point = max(word.rfind("."), word.rfind(","))
-    return len(word) - point - 1 if point >= 0 else 0
