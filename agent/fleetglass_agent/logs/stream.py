@@ -248,7 +248,7 @@ class Stream:
         self.follower.replaced_in_place(old, new, now_ms)
         self._keeper.opened(self, new, look)
         copied_ns = self.follow_copy(old)
-        self.fill_between(old, new, copied_ns or old.mtime_ns, now_ms)
+        self.fill_between(old, new, copied_ns or old.mtime_ns, now_ms, until_ns=new.mtime_ns)
 
     def follow_copy(self, old: Generation) -> int | None:
         """Find the copy of a generation whose file is not its own any more, and read on in that.
