@@ -90,6 +90,7 @@ class Followed:
         self._numbers: dict[str, int] = {}
         self._by_number: dict[int, Stream] = {}
         self._owners: dict[tuple[int, int], Stream] = {}
+        self._claimed: dict[tuple[int, int], str] = {}  # files that a stream will take up, later in the start
         self._watches: dict[int, tuple[int | None, tuple[int, int]]] = {}  # handle -> watch, identity
         self._done: dict[tuple[int, int], Done] = {}
         self._suspects: set[str] = set()  # rotated names whose content is still too short to tell
@@ -122,6 +123,11 @@ class Followed:
             for one in saved.streams:
                 self._numbers[one.path] = one.number
             for one in saved.streams:
+                for file in one.files:
+                    if file.end is None:
+                        self._claimed.setdefault((file.dev, file.inode), one.path)
+            for one in saved.streams:
+                self._claimed = {file: path for file, path in self._claimed.items() if path != one.path}
                 stream = self._add_stream(one.path)
                 for sentence in restore(stream, one, self._files, elsewhere, now_ms):
                     self.note(sentence)
@@ -142,6 +148,11 @@ class Followed:
                 self._remember_all(stream)
                 self._drop(stream, "no glob names it any more")
         self._scan(now_ms)
+
+    @property
+    def _max_streams(self) -> int:
+        # Commands are streams, too, and a session has one limit for all.
+        return min(self._settings.max_streams, limits.STREAMS - len(self._settings.commands))
 
     def wants(self, path: str) -> bool:
         """Whether a glob names this path and none excludes it."""
@@ -305,7 +316,7 @@ class Followed:
 
     def is_known(self, look: Look) -> bool:
         """See `stream.Keeper`."""
-        return (look.dev, look.inode) in self._owners
+        return (look.dev, look.inode) in self._owners or (look.dev, look.inode) in self._claimed
 
     def position(self, look: Look, head: bytes) -> int | None:
         """See `stream.Keeper`: a finished file that came back goes on at its end; a copy is never read."""
@@ -439,8 +450,8 @@ class Followed:
             if names.is_compressed(path):
                 self.skipped.add(path, "is compressed", "", is_told=False)
                 return
-            if len(self.streams) >= self._settings.max_streams and not self._make_room(look):
-                why = f"more than {self._settings.max_streams} files match"
+            if len(self.streams) >= self._max_streams and not self._make_room(look):
+                why = f"more than {self._max_streams} files match"
                 self.skipped.add(path, why, _NARROWER, is_told=False)
                 self._overfull.add(path)
                 if not self._is_full_told:
@@ -502,18 +513,16 @@ class Followed:
         if oldest is None or oldest.last_written_ns >= look.mtime_ns:
             return False
         self._remember_all(oldest)
-        self._drop(oldest, f"more than {self._settings.max_streams} files match, and it was quiet for longest")
+        self._drop(oldest, f"more than {self._max_streams} files match, and it was quiet for longest")
         return True
 
     # -- streams ------------------------------------------------------------------------------------------------------
 
     def _add_stream(self, path: str) -> Stream:
-        number = self._numbers.get(path)
-        if number is None or number in self._by_number:
-            number = max(self._numbers.values(), default=0) + 1
-        if len(self._numbers) > DONE_MAX:
-            self._numbers = {one.path: one.number for one in self.streams.values()}
-        self._numbers[path] = number
+        # The lowest that is free: a session may name `limits.STREAMS` of them, and short-lived files come and go.
+        number = self._numbers.pop(path, 0)
+        while not number or number in self._by_number or number in self._numbers.values():
+            number += 1
         stream = Stream(number, path, self._files, self, self._settings.max_line_bytes)
         self.streams[path] = self._by_number[number] = stream
         if self._files.is_linked(path):

@@ -105,17 +105,19 @@ class Output:
         self._pending = start + len(data) - self._read
         if len(data) == want and self._read + self._pending < self._spool.end:
             return used, Turn.MORE if self._read > start else Turn.STARVED
-        self._show_partial(data, start, now_ms, wall_ms, out)
+        if budget > used:
+            used += self._show_partial(data[self._read - start :][: budget - used], now_ms, wall_ms, out)
         return used, Turn.DONE
 
-    def _show_partial(self, data: bytes, start: int, now_ms: int, wall_ms: int, out: Out) -> None:
+    def _show_partial(self, rest: bytes, now_ms: int, wall_ms: int, out: Out) -> int:
         end = self._read + self._pending
         if not self._pending or self._partial_at == end or now_ms - self._grown_ms < PARTIAL_MS:
-            return
+            return 0
         self._partial_at = end
-        rest = data[self._read - start :]
         flags = BatchFlag.PARTIAL
-        out.append(LineBatch(self.number, self._spool.file, self._read, end, wall_ms, flags, rest))
+        upto = self._read + len(rest)
+        out.append(LineBatch(self.number, self._spool.file, self._read, upto, wall_ms, flags, rest))
+        return len(rest)
 
     def _announce(self, wall_ms: int, out: Out) -> None:
         if self._is_announced:

@@ -303,7 +303,7 @@ class Stream:
             generation.unproven = False
             generation.start = generation.read
             generation.announced = generation.end_sent = False
-            generation.partial_at = -1
+            generation.partial_at, generation.lost_bytes = -1, 0
         return list(unmet.values())
 
     def insert_older(self, handle: int, look: Look, known: KnownFile, now_ms: int) -> None:
@@ -434,7 +434,8 @@ class Stream:
             # Nothing was taken of a full batch's worth: the next line is longer than the budget.
             self._at = Turn.MORE if generation.read > start else Turn.STARVED
         if self._at is Turn.DONE and generation.end is None:
-            self._show_unfinished(generation, data[generation.read - origin :], now_ms, wall_ms, out)
+            rest = data[generation.read - origin :]
+            used += self._show_unfinished(generation, rest, budget - used, now_ms, wall_ms, out)
         return used
 
     def _grew(self, generation: Generation, upto: int, now_ms: int) -> None:
@@ -505,21 +506,25 @@ class Stream:
         fields: dict[str, str | int | float | bytes | bool | None] = {"start": start, "end": end, "why": why}
         out.append(Event(wall_ms, EventKind.GAP, self.number, generation.number, fields))
 
-    def _show_unfinished(self, generation: Generation, rest: bytes, now_ms: int, wall_ms: int, out: Out) -> None:
+    def _show_unfinished(
+        self, generation: Generation, rest: bytes, budget: int, now_ms: int, wall_ms: int, out: Out
+    ) -> int:
         """After some quiet: the line without end as it is, or how much of an endless one was passed over."""
         skipped = generation.cutter.skip_from
         if now_ms - generation.grown_ms < PARTIAL_MS:
-            return
+            return 0
         if skipped is not None and skipped < generation.read:
             self._gap(generation, skipped, generation.read, LONG_LINE, wall_ms, out)
             generation.cutter.skip_from = generation.read
         size = generation.read + generation.pending
-        if generation.pending and generation.partial_at != size:
-            generation.partial_at = size
-            rest = rest[: limits.BATCH_BYTES].rstrip(b"\0")  # NULs to the end: space that its writer reserved
-            if rest:
-                upto, flags = generation.read + len(rest), BatchFlag.PARTIAL
-                out.append(LineBatch(self.number, generation.number, generation.read, upto, wall_ms, flags, rest))
+        if not generation.pending or generation.partial_at == size:
+            return 0
+        generation.partial_at = size
+        rest = rest[: min(limits.BATCH_BYTES, budget)].rstrip(b"\0")  # NULs to the end: space that its writer reserved
+        if rest:
+            upto, flags = generation.read + len(rest), BatchFlag.PARTIAL
+            out.append(LineBatch(self.number, generation.number, generation.read, upto, wall_ms, flags, rest))
+        return len(rest)
 
     def _announce_file(self, generation: Generation, wall_ms: int, out: Out) -> None:
         """At its first byte of a session, and again when twice as much of its head is known."""

@@ -96,7 +96,6 @@ class Tailing:
         self._now_ms = mono_ms()
         self._commands: dict[str, tuple[Command, Output]] = {}
         self._by_descriptor: dict[int, Command] = {}
-        self._next_number = COMMAND_NUMBERS
         self._new_number = new_number
         self._state_dir = state_dir
         self._known_commands: dict[str, KnownStream] = {}
@@ -279,8 +278,9 @@ class Tailing:
             folder = os.path.join(self._state_dir, "spool", f"{plain}-{names.hash_text(name)}")
         limit, memory = self._settings.spool_bytes, self._settings.spool_memory_bytes
         spool = Spool(folder, self._new_number, limit, memory, self._files.note)
-        self._next_number += 1
-        output = Output(self._next_number, name, spool, self._settings.max_line_bytes)
+        taken = {output.number for _, output in self._commands.values()}
+        number = next(one for one in range(COMMAND_NUMBERS, COMMAND_NUMBERS + len(taken) + 1) if one not in taken)
+        output = Output(number, name, spool, self._settings.max_line_bytes)
         output.rewind(self._known_commands.get(names.shown(name)))
         self._commands[name] = (Command(name, text, spool, self._files.note, output.grew), output)
 

@@ -489,6 +489,27 @@ def test_many_files_are_followed_up_to_the_limit_and_the_longest_quiet_one_gives
     assert rig.lines == [b"again\n"]
 
 
+def test_short_lived_files_use_the_numbers_of_streams_again(rig):
+    rig.start()
+    for number in range(5):
+        rig.write(b"x\n", f"{number}.log")
+        rig.pump()
+        os.unlink(rig.path(f"{number}.log"))
+        rig.after(8_000)
+    assert {event.stream for event in rig.of(EventKind.STREAM_UP)} == {1}
+    assert rig.lines == [b"x\n"] * 5
+
+
+def test_a_partial_line_keeps_to_the_budget(rig):
+    rig.start()
+    rig.write(b"x" * 5_000)
+    rig.pump()
+    rig.now_ms += 6_000
+    rig.tailing.tick(rig.now_ms)
+    shown = [one for one in rig.tailing.pull(1_000, rig.now_ms, 0) if isinstance(one, LineBatch)]
+    assert sum(len(one.data) for one in shown) <= 1_000
+
+
 # -- the state folder
 
 

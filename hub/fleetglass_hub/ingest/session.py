@@ -64,7 +64,8 @@ class Session:
     """
 
     __slots__ = (
-        "_files", "_resent_ms", "_schemas", "_streams", "_told", "commit_sent_ms", "committed_bytes", "credit",
+        "_files", "_resent_ms", "_schemas", "_streams", "_told", "_truncated_bytes", "commit_sent_ms",
+        "committed_bytes", "credit",
         "heard_ms", "intake", "is_over", "known", "member", "peer", "received_bytes", "routing_id", "run_id",
         "samples_told_ms", "untold",
     )  # fmt: skip
@@ -94,6 +95,7 @@ class Session:
         self.samples_told_ms = 0
         self.untold: dict[int, tuple[int, FileState]] = {}  # file -> its stream's number here, its state
         self._told: dict[int, int] = {}  # file -> the committed offset that the agent knows
+        self._truncated_bytes: dict[int, int] = {}  # file -> lost bytes that were told as a gap
         self.is_over = False
         self._resent_ms = resent_ms
         self._schemas: dict[int, tuple[int, int]] = {}  # the agent's number -> the hub's, bytes of a row
@@ -273,12 +275,16 @@ class Session:
             raise self._hole(state, start)
         lost = end - max(start, state.received)
         state.received = end
-        self._report_gap(message, state, lost, str(message.fields.get("why", "")), now_ms)
+        why = str(message.fields.get("why", ""))
+        if why == "truncated":
+            self._truncated_bytes[state.file] = self._truncated_bytes.get(state.file, 0) + lost
+        self._report_gap(message, state, lost, why, now_ms)
 
     def _truncated(self, message: typed.Event, now_ms: float) -> None:
-        lost = _count(message, "lost_bytes")
         state = self._file_of(message)
-        if lost:
+        # The range that was lost is a gap of its own where the agent knows it; it is not told twice.
+        lost = _count(message, "lost_bytes") - self._truncated_bytes.pop(state.file, 0)
+        if lost > 0:
             self._report_gap(message, state, lost, "truncated", now_ms)
 
     def _report_gap(self, message: typed.Event, state: FileState, lost: int, why: str, now_ms: float) -> None:

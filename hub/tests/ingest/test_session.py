@@ -222,6 +222,14 @@ def test_a_truncated_file_says_how_much_is_lost(rooms):
     assert [(gap.bytes, gap.why) for gap in rooms.watcher.gaps] == [(512, "truncated")]
 
 
+def test_a_truncation_whose_lost_range_came_as_a_gap_is_told_once(rooms):
+    agent = rooms.agent().hello()
+    agent.follow()
+    agent.event("gap", 0, 7, start=0, end=512, why="truncated")
+    agent.event("truncated", 0, 7, end=512, lost_bytes=512)
+    assert [(gap.bytes, gap.why) for gap in rooms.watcher.gaps] == [(512, "truncated")]
+
+
 def test_credit_grows_with_what_is_committed_and_never_falls(rooms):
     agent = rooms.agent().hello()
     agent.follow()
