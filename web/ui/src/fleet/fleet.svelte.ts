@@ -6,6 +6,7 @@
  *
  * In: frames of the live socket. Out: `figures` (one row of `FIELD_COUNT` a slot), `time_ms`, and `columns`, the past.
  */
+import { ask } from "../live/ask";
 import { frames } from "../live/frame";
 import { hub } from "../live/hub.svelte";
 import { pause } from "../live/pause.svelte";
@@ -13,6 +14,7 @@ import type { Block } from "../protocol/messages";
 import { COLUMNS, Columns } from "./columns";
 import { apply, CPU_SERIES, F, FIELD_COUNT, FLEET_SERIES, type Plan, plan } from "./fields";
 import { type Host, hosts } from "./hosts.svelte";
+import { fill, type MetricsAnswer, type PastHost, stepFor } from "./past";
 
 // Up to so many hosts every figure keeps its five minutes; above, the processor's parts and what a view asks for.
 const ALL_FIELDS_UP_TO = 500;
@@ -24,8 +26,18 @@ const PAST_S: readonly [hosts: number, seconds: number][] = [
 ];
 // After its first answer the question for the past has served; this long the answer may take to come whole.
 const PAST_WITHIN_MS = 5_000;
+// The past of more hosts than this comes without the figures that no picture shows, or not at all.
+const PAST_ALL_UP_TO = 200;
+const PAST_HOSTS_MAX = 2_000;
 const SLACK_MS = 1_500;
 const CPU_FIELDS = [F.user, F.system, F.iowait, F.steal, F.busy];
+
+/** What the lens looks at. `from` null: the present, with `span_ms` behind it. */
+export interface Look {
+  from: number | null;
+  to: number | null;
+  span_ms: number;
+}
 
 class Fleet {
   /** Rises in each animation frame that brought something new. */
@@ -36,13 +48,25 @@ class Fleet {
   figures = new Float32Array(0);
   /** Time of a slot's newest sample; NaN: none yet. */
   time_ms = new Float64Array(0);
-  columns = new Columns(1_000, CPU_FIELDS);
+  /** The last five minutes, second by second; always kept up. */
+  readonly recent = new Columns(1_000, CPU_FIELDS);
+  /** What the lens shows: `recent`, or longer steps, or a range of the past. */
+  columns: Columns = this.recent;
+  /** So many steps of `columns` make the lens' span. */
+  steps = $state(COLUMNS);
+  step_ms = $state(1_000);
+  /** Why the past cannot be shown; empty while it can. */
+  problem = $state("");
   /** Newest sample of anyone. */
   newest_ms = Number.NaN;
   /** Rises when the past was filled in: what was summed over it must be summed again. */
   past = 0;
 
   #plans: (Plan | null)[] = [];
+  #look: Look = { from: null, to: null, span_ms: COLUMNS * 1_000 };
+  #asking: AbortController | null = null;
+  /** Figures at the end of a range of the past, by slot; null while the lens is live. */
+  #then: Map<number, PastHost> | null = null;
   #filter: string | null = null;
   #end: (() => void) | null = null;
   #endPast: (() => void) | null = null;
@@ -77,6 +101,7 @@ class Fleet {
           if (!pastAsked) {
             pastAsked = true;
             this.#askPast(filter, upsert.length);
+            void this.#fetch();
           }
           this.#changed();
         },
@@ -98,16 +123,88 @@ class Fleet {
   leave(): void {
     this.#end?.();
     this.#endPast?.();
+    this.#asking?.abort();
     this.#end = null;
     this.#endPast = null;
     this.#filter = null;
   }
 
+  /** Look at another span: the present with so much behind it, or a range of the past. */
+  look(look: Look): void {
+    const { from, to, span_ms } = look;
+    this.#asking?.abort();
+    this.#asking = null;
+    this.#look = look;
+    this.#then = null;
+    this.problem = "";
+    const range_ms = from === null ? span_ms : Math.max(1_000, (to ?? hub.now()) - from);
+    const step_ms = stepFor(range_ms);
+    this.step_ms = step_ms;
+    this.steps = Math.max(1, Math.min(COLUMNS, Math.ceil(range_ms / step_ms)));
+    if (from === null && step_ms === 1_000) this.columns = this.recent;
+    else {
+      const kept = Array.from({ length: FIELD_COUNT }, (_, field) => field).filter((field) => this.recent.keeps(field));
+      this.columns = new Columns(step_ms, kept, this.time_ms.length);
+      if (from !== null) this.#then = new Map();
+      void this.#fetch();
+    }
+    this.past++;
+    this.#changed();
+  }
+
   /** Keep the past of a field from now on, and fetch what the hub still has of it. */
   keep(field: number): void {
-    if (this.columns.keeps(field)) return;
-    this.columns.keep(field);
-    if (this.#filter !== null) this.#askPast(this.#filter, hosts.chosen.length);
+    if (!this.recent.keeps(field)) {
+      this.recent.keep(field);
+      if (this.#filter !== null) this.#askPast(this.#filter, hosts.chosen.length);
+    }
+    if (this.columns !== this.recent && !this.columns.keeps(field)) {
+      this.columns.keep(field);
+      void this.#fetch();
+    }
+  }
+
+  async #fetch(): Promise<void> {
+    const { columns } = this;
+    const { from, to } = this.#look;
+    if (this.#filter === null || columns === this.recent || !hosts.matched) return;
+    this.#asking?.abort();
+    const asking = new AbortController();
+    this.#asking = asking;
+    const count = hosts.chosen.length;
+    if (count > PAST_HOSTS_MAX) {
+      this.problem = `the past of ${count.toLocaleString("en-US")} hosts is too much for one page: narrow the filter to ${PAST_HOSTS_MAX.toLocaleString("en-US")} or fewer`;
+      return;
+    }
+    const end_ms = from === null ? hub.now() : (to ?? hub.now());
+    const start_ms = from ?? end_ms - this.#look.span_ms;
+    // Of a large fleet only what the view draws.
+    if (count <= PAST_ALL_UP_TO) for (let field = 0; field < FIELD_COUNT; field++) columns.keep(field);
+    const extra = [F.load, F.memory, F.util, F.rx, F.read].some((field) => columns.keeps(field));
+    const series = count <= PAST_ALL_UP_TO || extra ? FLEET_SERIES : ["cpu.idle_pct"];
+    try {
+      const answer = await ask<MetricsAnswer>(
+        "metrics",
+        {
+          filter: this.#filter,
+          series: series.join(),
+          from: Math.floor(start_ms),
+          to: Math.ceil(end_ms),
+          step: `${columns.step_ms / 1_000}s`,
+        },
+        asking.signal,
+      );
+      if (asking.signal.aborted) return;
+      this.#reserve(hosts.slots);
+      const found = fill(columns, answer, (number) => hosts.byNumber(number)?.slot);
+      if (this.#then) this.#then = new Map(found.map((host) => [host.slot, host]));
+      this.problem = "";
+      this.past++;
+      this.#changed();
+    } catch (error) {
+      if (!asking.signal.aborted)
+        this.problem = `the past cannot be shown: ${error instanceof Error ? error.message : String(error)}`;
+    }
   }
 
   /**
@@ -116,6 +213,7 @@ class Fleet {
    */
   edge(): number {
     const { step_ms } = this.columns;
+    if (this.#look.from !== null) return Math.ceil((this.#look.to ?? this.newest_ms) / step_ms) - 1 || 0;
     const paused = pause.since_ms;
     const now = paused ?? hub.now();
     // A sample is on its way for up to its interval; what is older than that and missing is a hole.
@@ -126,20 +224,22 @@ class Fleet {
   }
 
   figure(host: Host, field: number): number {
+    if (this.#then) return this.#then.get(host.slot)?.figures[field] ?? Number.NaN;
     return this.figures[host.slot * FIELD_COUNT + field] ?? Number.NaN;
   }
 
   /** The name of the disk that `util` and `await` speak of. */
   diskName(host: Host): string {
     const at = this.figure(host, F.disk);
-    return this.#plans[host.slot]?.disks[at]?.name ?? "";
+    const from = this.#then ? this.#then.get(host.slot)?.plan : this.#plans[host.slot];
+    return from?.disks[at]?.name ?? "";
   }
 
   #askPast(filter: string, count: number): void {
     this.#endPast?.();
     const small = count <= ALL_FIELDS_UP_TO;
-    if (small) for (let field = 0; field < FIELD_COUNT; field++) this.columns.keep(field);
-    const extra = [F.load, F.memory, F.util, F.rx, F.read].some((field) => this.columns.keeps(field));
+    if (small) for (let field = 0; field < FIELD_COUNT; field++) this.recent.keep(field);
+    const extra = [F.load, F.memory, F.util, F.rx, F.read].some((field) => this.recent.keeps(field));
     const series = small || extra ? FLEET_SERIES : CPU_SERIES;
     const seconds = PAST_S.find(([hostsUpTo]) => count <= hostsUpTo)?.[1] ?? 60;
     const schemas = new Map<number, Plan>();
@@ -168,6 +268,7 @@ class Fleet {
   #take(blocks: Block[], schemas: ReadonlyMap<number, Plan>, past: boolean): void {
     this.#reserve(hosts.slots);
     let filled = false;
+    const wide = this.columns !== this.recent && this.#look.from === null ? this.columns : null;
     for (const block of blocks) {
       const from = schemas.get(block.schema);
       if (!from) continue;
@@ -183,7 +284,8 @@ class Fleet {
         apply(from, block.values, row * width, this.#scratch);
         const newer = !(time <= this.time_ms[slot]!);
         // Rows of the past start anew at each host; a live row follows the slot's own newest.
-        this.columns.write(slot, time, host.map.interval_ms, this.#scratch, newer && !past ? undefined : above);
+        this.recent.write(slot, time, host.map.interval_ms, this.#scratch, newer && !past ? undefined : above);
+        if (wide && newer && !past) wide.write(slot, time, host.map.interval_ms, this.#scratch);
         if (past || !newer) {
           filled = true;
           continue;
@@ -210,7 +312,8 @@ class Fleet {
     const time = new Float64Array(grown).fill(Number.NaN);
     time.set(this.time_ms);
     this.time_ms = time;
-    this.columns.reserve(grown);
+    this.recent.reserve(grown);
+    if (this.columns !== this.recent) this.columns.reserve(grown);
   }
 
   #changed(): void {
@@ -230,4 +333,3 @@ class Fleet {
 }
 
 export const fleet = new Fleet();
-export { COLUMNS };

@@ -16,6 +16,16 @@ export function age(ms: number): string {
   return `${Math.floor(s / 86_400)} d ${Math.floor((s % 86_400) / 3_600)} h`;
 }
 
+/** A span of whole seconds: `120 s`, `5 m`, `1 h`; what does not divide is printed as an age. */
+export function span(ms: number): string {
+  const s = Math.round(ms / 1_000);
+  if (s <= 120) return `${s} s`;
+  if (s % 86_400 === 0) return `${s / 86_400} d`;
+  if (s % 3_600 === 0) return `${s / 3_600} h`;
+  if (s % 60 === 0) return `${s / 60} m`;
+  return age(ms);
+}
+
 export type Zone = "UTC" | "local";
 
 /** `12:03:11`. */

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { age, clock, clockMs } from "./age";
+import { age, clock, clockMs, span } from "./age";
 import { severity } from "./severity";
 import { byteRate, capacity, count, duration, percent, printed, quantity, three } from "./units";
 
@@ -67,6 +67,17 @@ test("ages are cut, not rounded", () => {
     "0.0 s",
   ]);
   expect(age(Number.NaN)).toBe("—");
+});
+
+test("spans are round where they can be", () => {
+  expect([1_000, 120_000, 300_000, 3_600_000, 604_800_000, 301_000].map(span)).toEqual([
+    "1 s",
+    "120 s",
+    "5 m",
+    "1 h",
+    "7 d",
+    "5 m 1 s",
+  ]);
 });
 
 test("clocks are 24 h", () => {

@@ -1,0 +1,73 @@
+/**
+ * The past of many hosts, from the hub's answer to `GET /api/v1/metrics` to the fleet's figures.
+ *
+ * In: series of hosts in steps, each with its least, mean and greatest. Out: columns and, for each host, the figures of
+ * its last step. Of what can be bad the worst is kept; parts of a whole are kept as means, or they would not add up.
+ */
+import { COLUMNS, type Columns } from "./columns";
+import { apply, FIELD_COUNT, type Plan, plan } from "./fields";
+
+export interface MetricsAnswer {
+  step_ms: number;
+  series: {
+    host: number;
+    name: string;
+    series: string;
+    time_ms: number[];
+    min: (number | null)[];
+    avg: (number | null)[];
+    max: (number | null)[];
+  }[];
+}
+
+/** A step of a range in whole seconds, so that at most `COLUMNS` of them cover it. */
+export function stepFor(span_ms: number): number {
+  return Math.max(1, Math.ceil(span_ms / COLUMNS / 1_000)) * 1_000;
+}
+
+export interface PastHost {
+  slot: number;
+  plan: Plan;
+  /** Figures of its last step with data. */
+  figures: Float32Array;
+}
+
+/** Fill columns; `slotOf` gives the slot of a host's number, undefined if it is not known any more. */
+export function fill(
+  columns: Columns,
+  answer: MetricsAnswer,
+  slotOf: (host: number) => number | undefined,
+): PastHost[] {
+  const byHost = new Map<number, MetricsAnswer["series"]>();
+  for (const one of answer.series) {
+    const its = byHost.get(one.host);
+    if (its) its.push(one);
+    else byHost.set(one.host, [one]);
+  }
+  const found: PastHost[] = [];
+  for (const [host, series] of byHost) {
+    const slot = slotOf(host);
+    if (slot === undefined) continue;
+    const from = plan(series.map((one) => one.series));
+    const values = new Float32Array(series.length);
+    const figures = new Float32Array(FIELD_COUNT).fill(Number.NaN);
+    // Series of one host need not have the same steps: a disk may have come later.
+    const at = series.map((one) => new Map(one.time_ms.map((time, i) => [columns.stepOf(time), i])));
+    const steps = [...new Set(at.flatMap((positions) => [...positions.keys()]))].sort((a, b) => a - b);
+    for (const step of steps) {
+      series.forEach((one, i) => {
+        const position = at[i]!.get(step);
+        values[i] = position === undefined ? Number.NaN : (kept(one)[position] ?? Number.NaN);
+      });
+      apply(from, values, 0, figures);
+      for (let field = 0; field < FIELD_COUNT; field++) columns.set(slot, field, step, figures[field]!);
+    }
+    if (steps.length > 0) found.push({ slot, plan: from, figures });
+  }
+  return found;
+}
+
+function kept(one: MetricsAnswer["series"][number]): (number | null)[] {
+  if (one.series === "cpu.idle_pct") return one.min; // least idle is most busy
+  return one.series.startsWith("cpu.") ? one.avg : one.max;
+}
