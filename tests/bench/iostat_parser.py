@@ -1,8 +1,9 @@
 """iostat's text to reports: ns a device row, against the iostat parser of the `jc` package in the same run.
 
-jc is fetched by pip into a folder that is thrown away. Both get the same text: 60 reports of 40 disks as `iostat -x` of
-sysstat 12 prints them. Ours is fed in the pieces of a pipe, jc gets everything at once, as it asks for. Twice: with all
-disks busy, so that no row is like another; and with three of four idle, as in interval reports of real machines.
+jc is fetched by pip into a folder that is thrown away. Both get the same text: 60 reports of 42 disks as `iostat -x` of
+sysstat 12 prints them. Ours is fed in the pieces of a pipe, jc gets everything at once, as it asks for. Twice: with one
+disk of seven busy, as in the interval reports of real machines (2 of 14 and 3 of 21 in the samples), and with all disks
+busy, so that no row is like another. To split such a row and to read its 22 numbers takes Python 1.8 us alone.
 """
 
 import importlib
@@ -17,7 +18,7 @@ from statistics import median
 
 from fleetglass_agent.iostat.parser import Parser
 
-REPORTS, DISKS, ROUNDS = 60, 40, 5
+REPORTS, DISKS, ROUNDS = 60, 42, 5
 PIECE_BYTES = 65_536  # as much as the agent reads at once from its child
 COLUMNS = (  # noqa: SIM905 - as printed
     "r/s rkB/s rrqm/s %rrqm r_await rareq-sz w/s wkB/s wrqm/s %wrqm w_await wareq-sz "
@@ -25,12 +26,12 @@ COLUMNS = (  # noqa: SIM905 - as printed
 ).split()
 
 
-def text(idle_of_four: int) -> str:
-    """Reports in which so many of four disks do nothing."""
+def text(idle_of_seven: int) -> str:
+    """Reports in which so many of seven disks do nothing."""
     chance = Random(2026)
 
     def row(disk: int) -> str:
-        if disk % 4 < idle_of_four:
+        if disk % 7 < idle_of_seven:
             values = [0.0] * len(COLUMNS)
         else:  # reads and writes of all magnitudes; discards are rare
             values = [10 ** chance.uniform(-1.5, 3.5) for _ in COLUMNS[:12]] + [0.0] * 8
@@ -84,7 +85,7 @@ def main() -> None:
             reference = importlib.import_module("jc.parsers.iostat")
         finally:
             sys.path.remove(folder)
-        for what, source in (("all disks busy", text(0)), ("three of four idle", text(3))):
+        for what, source in (("one of seven disks busy", text(6)), ("all disks busy", text(0))):
             own = nanoseconds_a_row(partial(ours, source.encode()))
             other = nanoseconds_a_row(partial(theirs, reference.parse, source))
             print(

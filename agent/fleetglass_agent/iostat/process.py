@@ -17,6 +17,7 @@ from fleetglass_agent.iostat.parser import Parser
 from fleetglass_agent.iostat.readings import Readings
 from fleetglass_agent.iostat.report import Report
 from fleetglass_agent.iostat.supervision import Supervision
+from fleetglass_agent.log import Log
 from fleetglass_agent.metrics.settings import MetricsSettings
 from fleetglass_agent.metrics.source import Off
 
@@ -50,6 +51,7 @@ class Iostat:
     def __init__(self, program: str, interval_ms: int) -> None:
         interval_s = max(1, round(interval_ms / 1_000))
         self._program = program
+        self._log = Log(under_systemd="JOURNAL_STREAM" in os.environ)
         self._readings = Readings()
         self._supervision = Supervision(calls(sys.platform, interval_s), interval_s * 1_000)
         self._parser = Parser()
@@ -216,7 +218,7 @@ class Iostat:
 
     def _say(self) -> None:
         for notice in self._supervision.notices:
-            sys.stderr.write(f"fleetglass-agent: {notice}\n")
+            self._log.say("warning", notice)
         self._supervision.notices.clear()
 
 
