@@ -166,7 +166,6 @@ class Hub:
 
     def _committed(self, mark: int) -> None:
         self._intake.committed(mark, now_ms())
-        self._intake.notice(self._recorder.problem)
         self._sockets.wake()
 
     def _order(self, orders: Any) -> None:  # any: see Intake.order

@@ -425,6 +425,7 @@ class Intake:
                 if host in self.fleet.members and self.fleet.members[host].set_problem("duplicate", ""):
                     self.fleet.changed(host)
         self.fleet.tick(now_ms)
+        self._notice(self._recorder.problem)
 
     # Orders
 
@@ -466,8 +467,8 @@ class Intake:
         if session is not None:
             self._end(session)
 
-    def notice(self, text: str) -> None:
-        """Log once when the state of history changes; agents notice by their credit."""
+    def _notice(self, text: str) -> None:
+        """Say once when history stops committing, and when it goes on; the agents' credit says it to them."""
         if text != self._deaf:
             self._deaf = text
             if text:
