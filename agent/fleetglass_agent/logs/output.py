@@ -37,7 +37,8 @@ class Output:
         self.number = number
         self.name = name
         self._spool = spool
-        self._cutter = LineCutter(max(max_line_bytes, limits.BATCH_BYTES), finds_holes=False)
+        self._cutter = LineCutter(max_line_bytes, finds_holes=False)
+        self._batch_bytes = min(limits.BATCH_BYTES, max_line_bytes)
         self._read = spool.start
         self._is_announced = False
         self._pending = 0
@@ -82,12 +83,12 @@ class Output:
         if self._read < self._spool.start:  # the hub is behind what is still here
             self._gap(self._read, self._spool.start, Why.GONE, wall_ms, out)
             self._read = self._spool.start
-        want = min(limits.BATCH_BYTES, budget)
+        want = min(self._batch_bytes, budget)
         start = self._read
         data = self._spool.read(want, start)
         if not data:
             return 0, Turn.DONE if budget > 0 else Turn.STARVED
-        cut = self._cutter.cut(data, 0, start, full=len(data) == limits.BATCH_BYTES, final=False)
+        cut = self._cutter.cut(data, 0, start, full=len(data) == self._batch_bytes, final=False)
         used = 0
         for piece in cut.pieces:
             if piece.why is not None:

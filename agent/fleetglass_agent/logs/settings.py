@@ -14,8 +14,8 @@ class TailSettings(NamedTuple):
     from_start: bool = False  # files that are there at the very first start: read them whole, or only what is new
     commands: Mapping[str, str] = {}
     max_streams: int = limits.STREAMS
-    # A stack trace with its locals fits; a gigabyte without a newline does not fill the agent's memory. At least
-    # `limits.BATCH_BYTES`: shorter lines travel whole in one batch whatever is said here.
+    # A stack trace with its locals fits; a gigabyte without a newline does not fill the agent's memory. Less than
+    # `limits.BATCH_BYTES` makes the batches as small, and reading dearer.
     max_line_bytes: int = 1 << 20
     # Output of a command that waits for the hub: a day of a quiet service, a minute of a very loud one.
     spool_bytes: int = 64 << 20

@@ -85,7 +85,8 @@ class Stream:
         self.is_announced = False
         self._hands = hands
         self._keeper = keeper
-        self.max_line_bytes = max(max_line_bytes, limits.BATCH_BYTES)
+        self.max_line_bytes = max_line_bytes
+        self._batch_bytes = min(limits.BATCH_BYTES, max_line_bytes)
         self._at = Turn.DONE
 
     @property
@@ -188,7 +189,8 @@ class Stream:
         They are numbered or dated siblings that nobody knows, changed after `after_ns`, and no copies of `older`.
         """
         for handle, look in self._between(older, after_ns):
-            if until_ns is not None and look.mtime_ns > until_ns:
+            # Before `newer` only copies can have come, and a copy is not empty.
+            if until_ns is not None and (look.mtime_ns > until_ns or not look.size):
                 self._hands.close(handle)
                 continue
             step = self._generation(handle, look, 0, None)
@@ -402,7 +404,7 @@ class Stream:
         handle, tail, start = generation.handle, generation.tail, generation.read
         assert handle is not None
         base = len(tail)
-        want = max(min(limits.BATCH_BYTES, budget, room), 0)
+        want = max(min(self._batch_bytes, budget, room), 0)
         data = self._hands.read(handle, want + base, start - base)
         # After the bytes, not before: what was read is the old content only if the old head still stands now.
         head = self._hands.read(handle, limits.FINGERPRINT_BYTES, 0)
@@ -422,7 +424,7 @@ class Stream:
         upto, origin = start + got, start - base
         readable = generation.available if generation.available is not None else generation.end
         final = readable is not None and upto >= readable
-        cut = generation.cutter.cut(data, base, start, full=got == limits.BATCH_BYTES, final=final)
+        cut = generation.cutter.cut(data, base, start, full=got == self._batch_bytes, final=final)
         used = self._emit(generation, cut.pieces, data, origin, wall_ms, out)
         if cut.upto != start:
             at = cut.upto - origin
@@ -520,7 +522,7 @@ class Stream:
         if not generation.pending or generation.partial_at == size:
             return 0
         generation.partial_at = size
-        rest = rest[: min(limits.BATCH_BYTES, budget)].rstrip(b"\0")  # NULs to the end: space that its writer reserved
+        rest = rest[: min(self._batch_bytes, budget)].rstrip(b"\0")  # NULs to the end: space that its writer reserved
         if rest:
             upto, flags = generation.read + len(rest), BatchFlag.PARTIAL
             out.append(LineBatch(self.number, generation.number, generation.read, upto, wall_ms, flags, rest))

@@ -81,7 +81,7 @@ def test_a_command_that_does_not_exist_is_said_in_the_shell_s_words(rig):
 
 
 def test_much_standard_error_is_counted_and_not_repeated(rig):
-    rig.start(commands={"app": "i=0; while [ $i -lt 50 ]; do echo line $i >&2; i=$((i+1)); done; sleep 60"})
+    rig.start(commands={"app": "seq -f 'line %g' 0 49 >&2; sleep 60"})
     rig.wait_for(lambda: any("line 9" in text for text in rig.notices))
     rig.after(12_000)
     assert len([text for text in rig.notices if "standard error" in text]) == 11

@@ -209,6 +209,64 @@ class LifeWithWideGlob(Life):
             assert numbered == sorted(numbered), (path, numbered)
 
 
+class LifeWithLoss(Life):
+    """The same where files are deleted and cut: what could not be had may be missing, and nothing else is."""
+
+    def __init__(self):
+        super().__init__()
+        self.destroyed = set()
+        self.orphans = []
+
+    def destroy(self, data):
+        self.destroyed |= set(bytes(data).splitlines(keepends=True))
+
+    def unlink(self, path):
+        inode = self.fs.names[path]
+        held = {handle for handle, one in self.fs.open_files.items() if one is inode} - self.world_handles
+        self.fs.unlink(path)
+        if inode.links == 0:
+            if held and self.agent is not None:
+                self.orphans.append(inode)
+            else:
+                self.destroy(inode.data)
+            if inode is self.writer:
+                self.writer = None
+
+    @precondition(lambda self: LOG in self.fs.names)
+    @rule()
+    def delete(self):
+        self.unlink(LOG)
+
+    @precondition(lambda self: any(name != LOG for name in self.fs.names))
+    @rule()
+    def delete_the_oldest(self):
+        self.unlink(max(self.fs.names, key=lambda name: int("0" + name.removeprefix(LOG).lstrip("."))))
+
+    @precondition(lambda self: LOG in self.fs.names)
+    @rule()
+    def truncate(self):
+        self.destroy(self.fs.names[LOG].data)
+        self.fs.truncate(LOG)
+
+    def kill_the_agent_now(self):
+        for inode in self.orphans:
+            self.destroy(inode.data)
+        self.orphans = []
+
+    @precondition(lambda self: self.agent is not None)
+    @rule()
+    def kill_the_agent(self):
+        self.kill_the_agent_now()
+        super().kill_the_agent()
+
+    def judge(self):
+        got = [line for line in self.hub.lines if line != b"before the first start\n"]
+        assert len(set(got)) == len(got), got
+        missing = set(self.wrote) - set(got)
+        assert missing <= self.destroyed, (missing - self.destroyed, got)
+        assert got == sorted(got), got
+
+
 common = settings(
     max_examples=60, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True
 )
@@ -216,3 +274,5 @@ TestLife = Life.TestCase
 TestLife.settings = common
 TestLifeWithWideGlob = LifeWithWideGlob.TestCase
 TestLifeWithWideGlob.settings = common
+TestLifeWithLoss = LifeWithLoss.TestCase
+TestLifeWithLoss.settings = common

@@ -729,3 +729,11 @@ def test_partial_batches_carry_their_flag(rig):
     rig.after(6_000)
     flags = [one.flags for one in rig.messages if isinstance(one, LineBatch)]
     assert flags == [BatchFlag.PARTIAL]
+
+
+def test_a_smaller_limit_for_lines_is_kept_to(rig):
+    rig.start(max_line_bytes=10_000)
+    rig.write(b"a\n" + b"x" * 9_000 + b"\n" + b"y" * 30_000 + b"\nb\n")
+    rig.pump()
+    assert rig.lines == [b"a\n", b"x" * 9_000 + b"\n", b"y" * 10_000, b"b\n"]
+    assert [end - start for _, start, end, why in rig.hub.gaps if why == "long-line"] == [20_001]
