@@ -130,7 +130,9 @@ def write_all(sinks: Sequence[Sink], data: bytes) -> list[int]:
                     continue
                 if written:
                     transport.write(memoryview(data)[written:])
-                    full.append(at)
+                    # The kernel may have taken the rest since: then nobody will call `resume_writing`.
+                    if transport.get_write_buffer_size():
+                        full.append(at)
                     continue
         if not sink.write(data):
             full.append(at)
