@@ -1,172 +1,21 @@
 """Which layout a line opens: headers name the columns, so that the order and the set of columns may be any.
 
-Two families. Tall: a header with a name column ("Device", first or last) and a row a device: sysstat, busybox, AIX, and
--x of FreeBSD, NetBSD and Solaris. Wide: two header lines (names above, columns below) and a whole report a line: macOS,
-BSD and Solaris without -x. In: one line. Out: the layout that it opens, or None.
+In: one line. Out: the layout that it opens, or None; and what else a line may be: a banner, a time stamp, a row.
 """
 
 import re
 from collections.abc import Sequence
 
 from fleetglass_agent.iostat import cells, fields
-from fleetglass_agent.iostat.fields import Column
+from fleetglass_agent.iostat.layouts import AixSection, Cpu, Layout, Tall, Wide, aix_long, name_position, named_columns
 
 _WORD = re.compile(r"% \S+|(?:read|write) KB/t|\S+")
-_NAMES = frozenset(
-    {"device", "devices", "disk", "disks", "filesystem", "adapter", "vadapter", "paths", "paths/disks", "drive"}
-)
 _BANNER = re.compile(r"\s*\S+ \S+ \(.*\)\s+\S*\d|\s*System configuration:")
 _CLOCK = re.compile(r"(?<!\d)\d{1,2}\s?[:.h時时시]\s?\d{2}(?!\d)|\A\s*\d{9,11}\s*\Z")
 _BAR = re.compile(r"\|_*\Z|_*\|\Z")
 
-
-class Tall:
-    """A table with a row a device."""
-
-    __slots__ = (
-        "beside", "columns", "ends", "factors", "fields", "has_gaps", "is_aix", "is_name_last", "is_nameless",
-        "is_netbsd", "key", "length", "may_precede_nfs", "separator", "width",
-    )  # fmt: skip
-
-    def __init__(self, words: list[str], ends: list[int], line: str) -> None:
-        self.key = tuple(words)  # the same header again: the next report
-        self.length = len(line.rstrip())
-        self.separator: str | None = None
-        self.is_aix = any(word in {"kbps", "mbps", "%tm_act"} for word in words)
-        self.is_netbsd = "read kb/t" in words
-        self.is_nameless = self.is_name_last = False
-        position = _name_position(words)
-        if position is None:
-            self.is_nameless = True
-        else:
-            self.is_name_last = position == len(words) - 1
-            del words[position], ends[position]
-        tail = len(words)
-        while tail > 1 and words[tail - 1] in fields.BESIDE:
-            tail -= 1
-        self.beside = words[tail:]
-        self.ends = ends
-        self.columns = [TALL_UNKNOWN if column is None else column for column in _columns(words[:tail])]
-        self.width = len(self.columns) + (not self.is_nameless)
-        self.fields = [column[0] for column in self.columns]
-        self.has_gaps = "" in self.fields
-        self.factors = [(index, column[1]) for index, column in enumerate(self.columns) if column[1] != 1.0]
-        # sysstat 8 and 9 printed a table of NFS mounts behind that of the disks; they knew no r_await.
-        self.may_precede_nfs = self.key[0] == "device:" and "r_await" not in words
-
-    @property
-    def is_last_of_report(self) -> bool:
-        """Whether a blank line behind this table ends the report, as far as a header can tell."""
-        if self.is_name_last:  # --pretty -x prints reads, writes, discards and the rest one below the other
-            return "util_pct" in self.fields or "transfers_per_s" in self.fields
-        return self.key[0] in {"device", "device:", "filesystem:"} and not self.is_aix
-
-
-# A column without a field: its cell may be any word.
-TALL_UNKNOWN: Column = ("", 1.0)
-
-
-class Wide:
-    """A layout with a whole report in each line."""
-
-    __slots__ = ("columns", "ends", "has_devices", "is_whole", "key", "leaves_blanks", "length")
-
-    def __init__(self, words: list[str], ends: list[int], names: list[str], length: int) -> None:
-        self.key = (*names, *words)
-        self.ends = ends
-        self.length = length
-        self.leaves_blanks = "t/s" in words or "xfr" in words  # NetBSD -z: nothing where it would print a zero
-        # (block, name, column): block is device, cpu, tty or load
-        self.columns: list[tuple[str, str, Column]] = []
-        remaining = iter(names)
-        self.is_whole = True
-        name, seen = "", set[str]()
-        for word in words:
-            if word in fields.WIDE:
-                if not seen or word in seen:
-                    name, seen = next(remaining, ""), set()
-                    self.is_whole = self.is_whole and name != ""
-                seen.add(word)
-                self.columns.append(("device", name, fields.WIDE[word]))
-            elif word in fields.CPU:
-                self.columns.append(("cpu", "", (fields.CPU[word], 1.0)))
-            elif word in fields.TTY:
-                self.columns.append(("tty", "", (fields.TTY[word], 1.0)))
-            elif word in fields.LOAD:
-                self.columns.append(("load", "", (fields.LOAD[word], 1.0)))
-            else:
-                self.columns.append(("", "", TALL_UNKNOWN))
-        self.has_devices = any(block == "device" for block, _, _ in self.columns)
-
-
-class Cpu:
-    """A header whose next line is the cpu's (on AIX also the tty's)."""
-
-    __slots__ = ("cpu", "fields", "key", "tty", "width")
-
-    def __init__(self, words: list[str], cpu: dict[int, str]) -> None:
-        self.key = tuple(words)
-        self.width = len(words)
-        self.cpu = cpu
-        self.fields = list(cpu.values())
-        self.tty = {index: fields.TTY[word] for index, word in enumerate(words) if word in fields.TTY}
-
-
-def aix_long() -> Tall:
-    """The table of AIX -Dl: its header of three lines says little, its order is fixed."""
-    served = "{0} avgserv minserv maxserv timeouts fails"
-    words = ["disks:", "%tm_act", "bps", "tps", "bread", "bwrtn"]
-    words += [*served.format("rps").split(), *served.format("wps").split()]
-    words += ["avgtime", "mintime", "maxtime", "avgwqsz", "avgsqsz", "sqfull"]
-    table = Tall(words, list(range(1, len(words) + 1)), "")
-    labels = ["xfer"] * 5 + ["read"] * 6 + ["write"] * 6 + ["queue"] * 6
-    table.columns = [fields.AIX[label].get(word, TALL_UNKNOWN) for label, word in zip(labels, words, strict=True)]
-    table.fields = [column[0] for column in table.columns]
-    table.has_gaps = True
-    table.factors = []
-    return table
-
-
-class AixSection:
-    """One of the four small tables that AIX -D prints for a device."""
-
-    __slots__ = ("columns", "name")
-
-    def __init__(self, name: str, label: str, words: list[str]) -> None:
-        self.name = name  # "" in the second to fourth
-        self.columns = [fields.AIX[label].get(word, TALL_UNKNOWN) for word in words]
-
-
-_AIX_LONG_HEADER = frozenset(
-    [
-        "%tm",
-        "bps",
-        "tps",
-        "bread",
-        "bwrtn",
-        "rps",
-        "wps",
-        "avg",
-        "min",
-        "max",
-        "time",
-        "fail",
-        "act",
-        "serv",
-        "outs",
-        "wqsz",
-        "sqsz",
-        "qfull",
-    ]
-)
-
-
-def is_aix_long_header(line: str) -> bool:
-    """The second and third line above the table of AIX -Dl."""
-    return set(line.lower().split()) <= _AIX_LONG_HEADER
-
-
-Layout = Tall | Wide | Cpu | AixSection
+_AIX_LONG = frozenset({"%tm", "act", "avg", "bps", "bread", "bwrtn", "fail", "max", "min", "outs", "qfull", "rps"})
+_AIX_LONG_HEADER = _AIX_LONG | {"serv", "sqsz", "time", "tps", "wps", "wqsz"}
 
 
 def layout(line: str, above: str) -> Layout | None:
@@ -185,10 +34,10 @@ def layout(line: str, above: str) -> Layout | None:
     if words == ["disks:", "xfers", "read", "write", "queue"]:
         return aix_long()
     return (
-        _wide(words, ends, above, len(line.rstrip()))
+        _wide(words, ends, above)
         or _aix_section(words, line)
         or _cpu(words)
-        or (Tall(words, ends, line) if _is_tall(words) else None)
+        or (Tall(words, ends) if _is_tall(words) else None)
     )
 
 
@@ -211,9 +60,14 @@ def is_row_like(words: Sequence[str]) -> bool:
     return numbers >= 3 and numbers + 1 >= len(words)
 
 
+def is_aix_long_header(line: str) -> bool:
+    """The second and third line above the table of AIX -Dl."""
+    return set(line.lower().split()) <= _AIX_LONG_HEADER
+
+
 def _is_tall(words: list[str]) -> bool:
-    position = _name_position(words)
-    columns = _netbsd(_translated([word for index, word in enumerate(words) if index != position]))
+    position = name_position(words)
+    columns = named_columns([word for index, word in enumerate(words) if index != position])
     known = sum(1 for word in columns if word in fields.TALL or word in fields.NO_FIELD or word in fields.BESIDE)
     real = sum(1 for word in columns if word in fields.TALL)
     if position is None:
@@ -221,79 +75,7 @@ def _is_tall(words: list[str]) -> bool:
     return known >= 2 and known * 2 > len(columns)
 
 
-def _name_position(words: Sequence[str]) -> int | None:
-    for index in (0, len(words) - 1):
-        if words[index].rstrip(":") in _NAMES:
-            return index
-    if words[0].endswith(":") or (words[0] not in fields.TALL and words[0] not in fields.NO_FIELD):
-        return 0
-    if words[-1] not in fields.TALL and words[-1] not in fields.NO_FIELD and words[-1] not in fields.BESIDE:
-        return len(words) - 1
-    return None
-
-
-def _columns(words: Sequence[str]) -> list[Column | None]:
-    words = _netbsd(words)
-    columns: list[Column | None] = []
-    taken: dict[str, int] = {}
-    for word in _translated(words):
-        column = fields.TALL.get(word)
-        if word == "wait" and "actv" not in words:
-            column = ("queue_depth", 1.0)  # FreeBSD before 8 called the length of its one queue so
-        if column is not None and column[0] in taken:
-            # sysstat 5 prints the same rate in sectors and in kB: the finer unit of the two is the better reading
-            if column[1] == fields.SECTOR:
-                column = None
-            else:
-                columns[taken[column[0]]] = None
-        if column is not None:
-            taken[column[0]] = len(columns)
-        columns.append(column)
-    return columns
-
-
-def _netbsd(words: Sequence[str]) -> Sequence[str]:
-    """Tell the reads' columns from the writes', which have the same names."""
-    if "read kb/t" not in words:
-        return words
-    is_total = "xfr" in words
-    half, named = "read", list[str]()
-    for word in words:
-        half = "write" if word == "write kb/t" else half
-        if word in {"xfr", "mb", "mb/s"}:
-            named.append(f"{half} {word}")
-        elif word == "time":
-            # the disk's busy time, printed in both halves with the same value
-            named.append(("busy seconds" if is_total else "busy share") if half == "read" or "actv" in words else "")
-        else:
-            named.append("wait share" if word == "wtime" else word)
-    return named
-
-
-_AMOUNT = re.compile(r"(blk|kb|mb)_\w+(/s)?\Z")
-
-
-def _translated(words: Sequence[str]) -> Sequence[str]:
-    """The plain table of sysstat in another language, `tps kB_lus/s kB_écr/s kB_lus kB_écr`: its order stands."""
-    amounts = [word for word in words if _AMOUNT.match(word)]
-    if words[:1] != ["tps"] or not amounts or all(word in fields.TALL for word in amounts):
-        return words
-    verbs = ("read", "wrtn", "dscd")
-    named, rates, totals = list[str](), 0, 0
-    for word in words:
-        match = _AMOUNT.match(word)
-        if match is None:
-            named.append(word)
-        elif match.group(2):
-            named.append(f"{match.group(1)}_{verbs[min(rates, 2)]}/s")
-            rates += 1
-        else:
-            named.append(f"{match.group(1)}_{verbs[min(totals, 2)]}")
-            totals += 1
-    return named
-
-
-def _wide(words: list[str], ends: list[int], above: str, length: int) -> Wide | None:
+def _wide(words: list[str], ends: list[int], above: str) -> Wide | None:
     blocks = (fields.WIDE, fields.CPU, fields.TTY, fields.LOAD)
     if not all(any(word in block for block in blocks) or word == "dt" for word in words) or len(words) < 2:
         return None
@@ -304,7 +86,7 @@ def _wide(words: list[str], ends: list[int], above: str, length: int) -> Wide | 
     names = [
         name for name in above.split() if name not in {"tty", "cpu", "CPU", "load", "average"} and not _BAR.match(name)
     ]
-    wide = Wide(words, ends, names, length)
+    wide = Wide(words, ends, names)
     # "time tps" in some text is no header: disks have their names above them
     return wide if wide.is_whole else None
 
@@ -339,11 +121,12 @@ def _comma_separated(line: str, above: str) -> Tall | Wide | None:
     ends = list(range(1, len(words) + 1))
     if len(words) < 2 or any(word[0].isdigit() for word in words):
         return None
-    wide = _wide(words, ends, above.replace(",", " "), 0)
+    wide = _wide(words, ends, above.replace(",", " "))
     if wide is not None:
+        wide.separator = ","
         return wide
     if not _is_tall(words):
         return None
-    table = Tall(words, ends, "")
+    table = Tall(words, ends)
     table.separator = ","
     return table

@@ -1,15 +1,18 @@
-"""One line below a tall header -> a device's name and values, for the rows that are not plain words and numbers.
+"""One line below a header -> names and values.
+
+Rows of tables that are not plain words and numbers (`plainrows` takes those), the line of a cpu header, a wide line.
 
 Units behind numbers, decimal commas, nan, names of several words or on a line of their own, values that ran together,
-cpu and tty beside the first row. In: a line and its table. Out: a `Row`, or None if the line is no row of that table.
+cpu and tty beside the first row. In: a line and its layout. Out: what it says, or None if it is no line of that layout.
 """
 
 import re
 from collections.abc import Iterable, Sequence
+from math import isfinite, nan
 from typing import NamedTuple
 
 from fleetglass_agent.iostat import cells
-from fleetglass_agent.iostat.dialect import Tall
+from fleetglass_agent.iostat.layouts import AixSection, Cpu, Tall, Wide
 
 # Where the first value's column begins if nothing stands between it and the name: sysstat's names have 13, FreeBSD's 8.
 NAME_WIDTHS = (13, 8)
@@ -131,3 +134,49 @@ def _time_in(table: Tall, words: Sequence[str]) -> str:
 def _without_mount_point(name: str) -> str:
     """Solaris -m prints `c0t0d0s0 (/)`."""
     return name[: name.index(" (/")] if name.endswith(")") and name.find(" (/") > 0 else name
+
+
+def read_cpu(cpu: Cpu, line: str) -> tuple[dict[str, float], dict[str, float], str] | None:
+    """The line below a cpu header: cpu, tty, and the time that AIX -T puts behind them."""
+    words = line.split()
+    if len(words) == cpu.width == len(cpu.fields) and "_" not in line:  # all of them known, as with every sysstat
+        try:
+            numbers = [*map(float, words)]
+        except ValueError:
+            numbers = [nan]
+        if isfinite(sum(numbers)):
+            return dict(zip(cpu.fields, numbers, strict=True)), {}, ""
+    if len(words) != cpu.width:
+        words = cells.unglued(words, cpu.width) or words
+    values = [cells.scaled(word, ("", 1.0)) for word in words]
+    if len(words) != cpu.width or any(values[index] is None for index in (*cpu.cpu, *cpu.tty)):
+        return None
+    return _named(cpu.cpu, values), _named(cpu.tty, values), words[-1] if ":" in words[-1] else ""
+
+
+def _named(names: dict[int, str], values: Sequence[float | None]) -> dict[str, float]:
+    return {name: value for index, name in names.items() if (value := values[index]) is not None and value == value}
+
+
+def read_wide(wide: Wide, line: str) -> list[float] | None:
+    """A line of a wide layout: a value for each column, NaN where none was printed."""
+    wanted = len(wide.columns)
+    words = line.split(wide.separator) if wide.separator else line.split()
+    values = [cells.plain(word) for word in words]
+    if len(values) != wanted or None in values:
+        glued = cells.unglued(words, wanted) if None in values else None
+        glued = glued or cells.cut_at_edges(line, wide.ends) or cells.sliced(line, wide.ends)
+        if glued is None or not (all(glued) or wide.leaves_blanks):
+            return None
+        values = [cells.plain(word) if word else nan for word in glued]
+    numbers = [value for value in values if value is not None]
+    return numbers if len(numbers) == wanted else None
+
+
+def read_section(section: AixSection, line: str) -> dict[str, float] | None:
+    """The line below one of the small headers of AIX -D."""
+    words = line.split()
+    if len(words) != len(section.columns):
+        return None
+    read = [(column[0], cells.scaled_aix(word, column)) for word, column in zip(words, section.columns, strict=True)]
+    return {field: value for field, value in read if field and value is not None and value == value}

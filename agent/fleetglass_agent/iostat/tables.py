@@ -9,25 +9,13 @@ In: lines without their ends, without colours. Out: `reports`, oldest first; the
 """
 
 from collections.abc import Sequence
-from math import isfinite, nan
 
-from fleetglass_agent.iostat import cells, rows
-from fleetglass_agent.iostat.dialect import (
-    AixSection,
-    Cpu,
-    Layout,
-    Tall,
-    Wide,
-    is_aix_long_header,
-    is_banner,
-    is_row_like,
-    layout,
-    looks_like_time,
-)
+from fleetglass_agent.iostat import cells, endings, rows
+from fleetglass_agent.iostat.dialect import is_aix_long_header, is_banner, is_row_like, layout, looks_like_time
+from fleetglass_agent.iostat.layouts import AixSection, Cpu, Layout, Tall, Wide
+from fleetglass_agent.iostat.plainrows import DEVICES, PlainRows
 from fleetglass_agent.iostat.report import Report, quoted
 
-# More rows than any machine has disks and partitions: a table without end must not fill the memory.
-DEVICES = 20_000
 # Different headers of one stream that are kept in mind; no iostat has more.
 HEADERS = 32
 
@@ -39,25 +27,25 @@ class Tables:
         self.reports: list[Report] = []
         self._report: Report | None = None
         self._order: list[tuple[str, ...]] = []  # the headers of this report so far
+        # What the next line may be a row of.
         self._table: Tall | None = None
+        self._closed: Tall | None = None  # the table that the last blank line ended
         self._cpu: Cpu | None = None
         self._has_cpu_header = False
         self._saw_nfs = False
         self._wide: Wide | None = None
         self._section: AixSection | None = None
-        self._stray = (
-            ""  # the last line not understood: a name whose values follow, a time stamp, names of disks, rubbish
-        )
-        # Rows as they were printed, of this report and of the one before: name, values, table.
-        self._rows: dict[str, tuple[str, dict[str, float], Tall]] = {}
-        self._rows_before: dict[str, tuple[str, dict[str, float], Tall]] = {}
+        # The last line not understood: a name whose values follow, a time stamp, names of disks, or rubbish.
+        self._stray = ""
+        self._plain = PlainRows()
         self._time = ""  # a time stamp whose report has not begun yet
         self._row = ""  # the last row of the open table, and its first and last name
         self._first_name = self._last_name = ""
         self._aix_name = ""
         # What the report before looked like; empty where there was none.
-        self._learned: tuple[tuple[str, ...], ...] = ()
+        self._learned: list[tuple[str, ...]] = []
         self._learned_names: tuple[str, ...] = ()
+        self._before: Report | None = None
         self._has_nfs: bool | None = None
         self._headers: dict[tuple[str, str], Layout] = {}
         self._is_first = True  # no report since the start, or since a banner
@@ -75,57 +63,12 @@ class Tables:
             at += 1
 
     def _plain_rows(self, table: Tall, lines: Sequence[str], start: int) -> int:
-        """Take rows as wide as their header, of plain numbers, as many as follow; gives their number.
-
-        The hot path. Most disks of most machines are idle, and an idle disk prints the same row each second: it is
-        known by its text. 0.4 us for such a row of 22 columns and 3.5 us for a new one, against 17 us by `rows.read`
-        (tests/bench/iostat_parser.py).
-        """
-        if self._stray or table.is_aix or table.is_nameless:
+        if self._stray:
             return 0
-        known_before, seen, devices = self._rows_before.get, self._rows, self._current().devices
-        fields, factors, width, has_gaps = table.fields, table.factors, table.width, table.has_gaps
-        place = -1 if table.is_name_last else 0
-        first, name, room = self._first_name, "", DEVICES - len(devices)
-        at = start
-        for at in range(start, min(len(lines), start + room)):
-            line = lines[at]
-            known = known_before(line)
-            if known is None or known[2] is not table:
-                words = line.split()
-                if len(words) != width:
-                    break
-                word = words.pop(place)
-                try:
-                    values = [*map(float, words)]
-                except ValueError:
-                    break
-                # float() reads 1_0 and nan, too: those go the slow way
-                total = sum(values)
-                if total - total != 0.0 or ("_" in line and "_" in line.replace(word, "", 1)):
-                    break
-                for index, factor in factors:
-                    values[index] *= factor
-                device = dict(zip(fields, values))  # noqa: B905 - as many as `width` says; strict costs 100 ns
-                if has_gaps:
-                    del device[""]
-                known = (word, device, table)
-            row_name = known[0]
-            if row_name not in devices:
-                devices[row_name] = known[1]
-            elif row_name == first:
-                break
-            else:
-                devices[row_name] = {**devices[row_name], **known[1]}
-            name = row_name
-            seen[line] = known
-        else:
-            at = min(len(lines), start + room)
-        if name:
-            self._row, self._last_name = lines[at - 1], name
-            if not first:
-                self._first_name = self._rows[lines[start]][0]
-        return at - start
+        count, first, last = self._plain.take(table, lines, start, self._current().devices, self._first_name)
+        if count:
+            self._row, self._first_name, self._last_name = lines[start + count - 1], first, last
+        return count
 
     def _line(self, line: str) -> None:
         if not line or line.isspace():
@@ -137,11 +80,11 @@ class Tables:
         """Nothing has come for a while: end the report if it has all that the one before it had."""
         if self._report is None or self._cpu is not None or self._section is not None or self._stray:
             return
-        if tuple(self._order) == self._learned:
+        if self._order == self._learned:
             names = self._learned_names
             if self._table is None or (names and self._last_name == names[-1]):
                 self._finish(by_time=True)
-        elif not self._learned and self._table is None and self._order and self._ends_report:
+        elif not self._learned and self._closed is not None and self._closed.is_last_of_report:
             self._finish(by_time=True)
 
     def close(self, rest: str) -> None:
@@ -177,7 +120,7 @@ class Tables:
             self._take_stray()
             self._finish()
             self._table = self._cpu = self._wide = None
-            self._learned, self._learned_names, self._has_nfs, self._time = (), (), None, ""
+            self._learned, self._learned_names, self._before, self._has_nfs, self._time = [], (), None, None, ""
             self._is_first, self._blanks_after_banner = True, 0
         else:
             self._not_understood(line)
@@ -359,71 +302,36 @@ class Tables:
         elif self._stray:
             self._complain_of(self._stray)
             self._stray = ""
-        if found.beside:
-            self._take_beside(table, found.beside)
+        if found.beside and (beside := rows.read_wide(wide := Wide(table.beside, [], []), " ".join(found.beside))):
+            self._spread(wide, beside)
         if found.time_text and not self._current().time_text:
             self._current().time_text = found.time_text
         if not table.is_nameless:
             self._store(found.name, found.device, line)
         return True
 
-    def _take_beside(self, table: Tall, words: Sequence[str]) -> None:
-        wide = Wide(table.beside, [], [], 0)
-        self._spread(wide, [cells.plain(word) for word in words])
-
     def _cpu_row(self, cpu: Cpu, line: str) -> bool:
-        words = line.split()
-        if len(words) == cpu.width == len(cpu.fields):  # all of them known, as with every sysstat
-            try:
-                numbers = [*map(float, words)]
-            except ValueError:
-                numbers = [nan]
-            if isfinite(sum(numbers)) and "_" not in line:
-                self._current().cpu = dict(zip(cpu.fields, numbers, strict=True))
-                self._cpu, self._stray = None, ""
-                return True
-        if len(words) != cpu.width:
-            words = cells.unglued(words, cpu.width) or words
-        values = [cells.scaled(word, ("", 1.0)) for word in words]
-        named = {**cpu.cpu, **cpu.tty}
-        if len(words) != cpu.width or any(values[index] is None for index in named):
+        found = rows.read_cpu(cpu, line)
+        if found is None:
             return False
         report = self._current()
-        for block, names in ((report.cpu, cpu.cpu), (report.tty, cpu.tty)):
-            for index, name in names.items():
-                value = values[index]
-                if value is not None and value == value:
-                    block[name] = value
-        if ":" in words[-1] and not report.time_text:
-            report.time_text = words[-1]
-        self._cpu = None
-        self._stray = ""
+        report.cpu, report.tty = found[0], found[1]
+        report.time_text = report.time_text or found[2]
+        self._cpu, self._stray = None, ""
         return True
 
     def _section_row(self, section: AixSection, line: str) -> bool:
-        words = line.split()
-        if len(words) != len(section.columns):
+        found = rows.read_section(section, line)
+        if found is None:
             return False
-        device = self._current().devices.setdefault(self._aix_name, {})
-        for word, column in zip(words, section.columns, strict=True):
-            value = cells.scaled_aix(word, column) if column[0] else None
-            if value is not None and value == value:
-                device[column[0]] = value
-        self._section = None
-        self._last_name = self._aix_name
+        self._current().devices.setdefault(self._aix_name, {}).update(found)
+        self._section, self._last_name = None, self._aix_name
         return True
 
     def _wide_row(self, wide: Wide, line: str) -> bool:
-        words = line.replace(",", " ").split() if "," in line and wide.length == 0 else line.split()
-        values = [cells.plain(word) for word in words]
-        if len(values) != len(wide.columns) or None in values:
-            glued = cells.unglued(words, len(wide.columns)) if None in values else None
-            glued = glued or cells.cut_at_edges(line, wide.ends) or cells.sliced(line, wide.ends)
-            if glued is None or not (all(glued) or wide.leaves_blanks):
-                return False
-            values = [cells.plain(word) if word else nan for word in glued]
-            if None in values:
-                return False
+        values = rows.read_wide(wide, line)
+        if values is None:
+            return False
         if self._stray and not looks_like_time(self._stray):
             self._stray = ""
         if wide.has_devices or (self._report is not None and (self._report.cpu or self._report.tty)):
@@ -437,24 +345,15 @@ class Tables:
             self._finish()
         return True
 
-    def _spread(self, wide: Wide, values: list[float | None]) -> None:
+    def _spread(self, wide: Wide, values: Sequence[float]) -> None:
         report = self._current()
         blocks = {"cpu": report.cpu, "tty": report.tty, "load": report.load}
         for (block, name, column), value in zip(wide.columns, values, strict=True):
-            if value is None or value != value or not block:
-                if block == "device":
-                    report.devices.setdefault(name, {})
-                continue
-            target = report.devices.setdefault(name, {}) if block == "device" else blocks[block]
-            target[column[0]] = value * column[1]
+            target = report.devices.setdefault(name, {}) if block == "device" else blocks.get(block)
+            if target is not None and value == value:
+                target[column[0]] = value * column[1]
 
     # -- ends
-
-    @property
-    def _ends_report(self) -> bool:
-        return self._closed is not None and self._closed.is_last_of_report
-
-    _closed: Tall | None = None
 
     def _blank(self) -> None:
         if self._blanks_after_banner is not None:
@@ -474,12 +373,13 @@ class Tables:
             return
         if not by_time:
             self._has_nfs = self._saw_nfs
-        self._learned = tuple(self._order)
+        self._learned = self._order
         self._learned_names = tuple(report.devices)
         self._order = []
         self._has_cpu_header = self._saw_nfs = False
         self._closed = None
-        self._rows_before, self._rows = self._rows, {}
+        self._before = report
+        self._plain.turn()
         self.reports.append(report)
 
     def _last_line(self, rest: str) -> None:
@@ -502,23 +402,18 @@ class Tables:
             self._current().complain(f"the input ends inside a header: {quoted(text)}")
 
     def _is_whole(self, rest: str) -> bool:
-        words = rest.split()
         if self._cpu is not None:
-            return len(words) == self._cpu.width and cells.is_whole_row(rest, "", [])
-        if self._wide is not None and self._table is None:
-            return len(words) == len(self._wide.columns) and cells.is_whole_row(rest, "", self._wide.ends)
-        table = self._table
-        if table is None or len(words) < table.width:
-            return False
-        if table.is_name_last:  # half a name would be another disk: it must be the one that comes next
-            devices = self._current().devices
-            names = tuple(devices) if words[-1] in devices else self._learned_names
-            at = names.index(self._last_name) + 1 if self._last_name in names else 0
-            return names[at : at + 1] == (words[-1],)
-        has_beside = len(words) > table.width
-        if has_beside and table.beside and len(words) != table.width + len(table.beside):
-            return False
-        return cells.is_whole_row(rest, "" if has_beside else self._row, [] if has_beside else table.ends)
+            return endings.is_whole_cpu(rest, self._cpu)
+        if self._table is not None:
+            return endings.is_whole_row(rest, self._table, self._row, self._next_name(rest.split()[-1]))
+        return self._wide is not None and endings.is_whole_wide(rest, self._wide)
+
+    def _next_name(self, name: str) -> str:
+        """The device that should come now: as in the table above if `name` is there, else as in the report before."""
+        devices = self._current().devices
+        names = tuple(devices) if name in devices else self._learned_names
+        at = names.index(self._last_name) + 1 if self._last_name in names else 0
+        return names[at] if at < len(names) else ""
 
     def _judge_end(self) -> None:
         """The input has ended: is the last report as whole as the one before it?"""
@@ -532,17 +427,8 @@ class Tables:
         )
         if self._cpu is not None or self._section is not None or is_bare:
             report.complain("the input ends where its values should follow")
-        elif self._table is not None and not self._row and not report.problem:
+        elif self._table is not None and not self._row and not self._table.has_open_end:
             report.complain("the input ends behind the header of its table")
-        if report.problem:
-            return
-        order, names = tuple(self._order), tuple(report.devices)
-        if len(order) < len(self._learned) and self._learned[: len(order)] == order:
-            report.complain("the input ends before all its tables were printed")
-        elif (
-            self._table is not None
-            and order == self._learned
-            and len(names) < len(self._learned_names)
-            and self._learned_names[: len(names)] == names
-        ):
-            report.complain(f"the input ends behind {len(names)} of its {len(self._learned_names)} devices")
+        sentence = endings.cut(report, self._order, self._before, self._learned, self._table)
+        if sentence and not report.problem:
+            report.complain(sentence)

@@ -210,3 +210,38 @@ def test_problems_are_counted_not_piled_up() -> None:
     report = parse(TABLE + b"".join(b"what %d is this 1 2\n" % number for number in range(50)))[-1]
     assert str(report.as_json()["problem"]).endswith("more like this)")
     assert len(str(report.as_json()["problem"])) < 200
+
+
+FREEBSD = (
+    b"                        extended device statistics  \n"
+    b"device       r/s     w/s     kr/s     kw/s  ms/r  ms/w  ms/o  ms/t qlen  %b  \n"
+)
+
+
+def test_a_table_that_dash_z_left_empty_is_no_cut() -> None:
+    busy = b"ada0          12       3    192.5     24.0     1     2     0     1    0   2 \n"
+    other = busy.replace(b"ada0", b"ada1")
+    reports = parse(FREEBSD + busy + other + FREEBSD + busy + FREEBSD)
+    assert [list(report.devices) for report in reports] == [["ada0", "ada1"], ["ada0"], []]
+    assert not any(report.problem for report in reports)
+
+
+def test_without_dash_z_fewer_disks_at_the_end_are_a_cut() -> None:
+    rows = [
+        b"ada%d           0       0      0.0      0.0     0     0     0     0    0   0 \n" % disk for disk in range(3)
+    ]
+    reports = parse(FREEBSD + b"".join(rows) + FREEBSD + rows[0])
+    assert reports[-1].problem == "the input ends behind 1 of its 3 devices"
+
+
+@pytest.mark.parametrize("change", [lambda data: data.replace(b"\n", b"\r\n"), lambda data: b"\xef\xbb\xbf" + data])
+def test_line_ends_and_marks_of_other_systems_change_nothing(change) -> None:
+    json = b'{"sysstat": {"hosts": [\n{"statistics": [\n{"disk": [\n{"disk_device": "sda", "tps": 1.0}\n]}]}]}}\n'
+    for data in (REPORT + BANNER + REPORT, json + REPORT):
+        assert shown(parse(change(data))) == shown(parse(data))
+        assert parse(change(data))[-1].devices == BOTH
+
+
+def test_solaris_partitions_keep_their_comma() -> None:
+    text = b"  sd0,a         sd0,b     \nkps tps serv  kps tps serv  \n 39   4    7    0   0    0  \n"
+    assert list(parse(text)[0].devices) == ["sd0,a", "sd0,b"]
