@@ -26,6 +26,7 @@ export const FIELDS = [
   "tx",
   "lines",
   "errors",
+  "uptime",
 ] as const;
 export type Field = (typeof FIELDS)[number];
 
@@ -53,6 +54,7 @@ export const FLEET_SERIES: readonly string[] = [
   "net.tx_bytes_per_s",
   "log.lines_per_s",
   "log.errors_per_s",
+  "system.uptime_s",
 ];
 
 /** The series behind the columns that have a picture; enough for the past of a fleet too large to send whole. */
@@ -85,6 +87,7 @@ export interface Plan {
   tx: number[];
   lines: number[];
   errors: number[];
+  uptime: number;
 }
 
 const STACKED_DISK = /^(dm-|md\d|bcache|drbd)/;
@@ -110,6 +113,7 @@ export function plan(series: readonly string[]): Plan {
     tx: [],
     lines: [],
     errors: [],
+    uptime: one("system.uptime_s"),
   };
   series.forEach((name, position) => {
     const bracket = name.indexOf("[");
@@ -158,6 +162,7 @@ export function apply(from: Plan, values: Float32Array, start: number, into: Flo
   into[F.rx] = sum(from.rx, values, start);
   into[F.tx] = sum(from.tx, values, start);
   into[F.lines] = sum(from.lines, values, start);
+  into[F.uptime] = value(from.uptime);
   into[F.errors] = sum(from.errors, values, start);
 
   let busiest = -1;
