@@ -38,7 +38,7 @@ def make(settings: MetricsSettings) -> "Iostat":
     """
     program = _find("iostat")
     if program is None:
-        packages = [command for manager, command in PACKAGES.items() if _find(manager) is not None]
+        packages = [command for manager, command in PACKAGES.items() if _find(manager, "/usr/bin", "/sbin") is not None]
         raise Off("iostat is not installed", packages[0] if packages else "Install the package sysstat")
     return Iostat(program, settings.interval_ms)
 
@@ -238,9 +238,8 @@ def _wait(child: int) -> str:
         time.sleep(0.000_5)
 
 
-def _find(program: str) -> str | None:
-    # /usr/sbin is where some systems keep iostat, and not in everybody's PATH
-    for folder in [*os.environ.get("PATH", os.defpath).split(os.pathsep), "/usr/sbin", "/usr/bin"]:
+def _find(program: str, *elsewhere: str) -> str | None:
+    for folder in (*os.environ.get("PATH", os.defpath).split(os.pathsep), *elsewhere):
         path = os.path.join(folder, program)
         if os.access(path, os.X_OK) and not os.path.isdir(path):
             return path

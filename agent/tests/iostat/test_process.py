@@ -145,7 +145,8 @@ def test_one_that_prints_rubbish_only_is_off(scripted, monkeypatch: pytest.Monke
 
 
 def test_a_missing_iostat_names_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(process, "_find", lambda program: "/usr/bin/apt-get" if program == "apt-get" else None)
+    found = {"apt-get": "/usr/bin/apt-get"}
+    monkeypatch.setattr(process, "_find", lambda program, *_: found.get(program))
     with pytest.raises(Off) as off:
         process.make(MetricsSettings())
     assert (off.value.why, off.value.remedy) == ("iostat is not installed", "apt-get install sysstat")
