@@ -6,6 +6,7 @@ whose sinks take more get the same bytes in one loop (`write_all`), the others k
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 
 from fleetglass_web.live import messages as m
 from fleetglass_web.live.messages import Frame
@@ -14,13 +15,26 @@ from fleetglass_web.query import hostfilter
 from fleetglass_web.query.cursor import Position
 from fleetglass_web.view import FleetView, Host
 
-# Writes the same bytes to many sinks; returns the positions of those that take no more for now.
-WriteAll = Callable[[Sequence[Sink], bytes], list[int]]
+
+@dataclass(slots=True)
+class Group:
+    """The subscribers of a channel that take frames now and read the same encoding.
+
+    A group is never changed: when a sink becomes full, free or gone, a new one is made. `fds` is the transport's.
+    """
+
+    people: list[Subscriber] = field(default_factory=list)
+    sinks: list[Sink] = field(default_factory=list)
+    fds: list[int] | None = None
 
 
-def write_all_plain(sinks: Sequence[Sink], data: bytes) -> list[int]:
+# Writes the same bytes to every sink of a group; returns the positions of those that take no more for now.
+WriteAll = Callable[[Group, bytes], list[int]]
+
+
+def write_all_plain(group: Group, data: bytes) -> list[int]:
     """`WriteAll` for any sink."""
-    return [at for at, sink in enumerate(sinks) if not sink.write(data)]
+    return [at for at, sink in enumerate(group.sinks) if not sink.write(data)]
 
 
 class Channel:
@@ -35,7 +49,7 @@ class Channel:
         self._matches = hostfilter.parse(hosts).matches
         self._write_all = write_all
         self._left: dict[int, int] = {}  # host -> version at which it left
-        self._ready: dict[str, tuple[list[Subscriber], list[Sink]]] | None = None
+        self._ready: dict[str, Group] | None = None
         for host in view.hosts():
             if self._matches(host.name, host.labels):
                 self._enter(host)
@@ -102,28 +116,28 @@ class Channel:
         """A subscriber's sink became full or free."""
         self._ready = None
 
-    def _ready_by_encoding(self) -> dict[str, tuple[list[Subscriber], list[Sink]]]:
+    def _ready_by_encoding(self) -> dict[str, Group]:
         if self._ready is None:
             self._ready = {}
             for subscriber in self.subscribers:
                 if subscriber.takes_frames_of(self):
-                    people, sinks = self._ready.setdefault(subscriber.encoding, ([], []))
-                    people.append(subscriber)
-                    sinks.append(subscriber.sink)
+                    group = self._ready.setdefault(subscriber.encoding, Group())
+                    group.people.append(subscriber)
+                    group.sinks.append(subscriber.sink)
         return self._ready
 
     def send(self, frame: Frame) -> None:
         """Give a frame to every subscriber."""
         ready = self._ready_by_encoding()
-        if sum(len(people) for people, _sinks in ready.values()) != len(self.subscribers):
+        if sum(len(group.people) for group in ready.values()) != len(self.subscribers):
             for subscriber in list(self.subscribers):
                 if not subscriber.takes_frames_of(self):
                     subscriber.offer(self, frame)
-        for encoding, (people, sinks) in list(ready.items()):
-            data = frame.encoded(encoding, people[0].encode)
+        for encoding, group in ready.items():
+            data = frame.encoded(encoding, group.people[0].encode)
             if data:
-                for at in self._write_all(sinks, data):
-                    people[at].blocked()
+                for at in self._write_all(group, data):
+                    group.people[at].blocked()
 
     def lines_after(self, position: Position) -> tuple[Sequence[Frame], Position | None]:
         """Frames behind a position, and where they end; None: they end at the present."""

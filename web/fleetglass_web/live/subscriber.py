@@ -154,6 +154,11 @@ class Subscriber:
             for channel in self.channels.values():
                 channel.readiness_changed()
 
+    def gone(self) -> None:
+        """The connection ends: nothing can be written any more."""
+        self.is_closed = True
+        self.blocked()
+
     def drained(self, now_ms: float) -> None:
         """The sink takes more: send what waits, newest state first."""
         if self.is_closed:
@@ -255,7 +260,7 @@ class Subscriber:
         self._missed = {key: missed for key, missed in self._missed.items() if key[0] is not channel}
 
     def check(self, now_ms: float) -> None:
-        """Close a client that takes nothing; call about once a second."""
+        """Close a client that takes nothing; call every few seconds."""
         if self.is_ready or self.is_closed:
             self._progress_ms = now_ms
             return

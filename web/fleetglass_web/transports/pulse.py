@@ -6,6 +6,7 @@ fall back on whoever delivered the news, so what goes wrong is logged and ends h
 
 import asyncio
 import logging
+import math
 import secrets
 from collections.abc import Callable, Sequence
 
@@ -88,7 +89,8 @@ class Pulse:
         if self._timer is not None:
             self._timer.cancel()
         self._timer_ms = due_ms
-        delay_s = max(0.0, due_ms - self.view.now_ms()) / 1_000
+        # Timers are whole milliseconds: one that fires a little early finds nothing due, and would be set again.
+        delay_s = (math.ceil(max(0.0, due_ms - self.view.now_ms())) + 1) / 1_000
         self._timer = asyncio.get_running_loop().call_later(delay_s, self._tick)
 
     def _tick(self) -> None:

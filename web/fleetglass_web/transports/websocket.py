@@ -67,7 +67,7 @@ async def serve(websocket: WebSocket, pulse: Pulse, subprotocol: str | None) -> 
     if offered is not None:
         direct: BroadcastProtocol = offered["sink"]
         subscriber = pulse.exchange.open(encoding, encode.ENCODERS[encoding], direct, now_ms())
-        direct.on_drained = lambda: subscriber.drained(now_ms())
+        direct.attach(subscriber, now_ms)
         await _listen(websocket, pulse, subscriber)
         return
     sink = AsgiSink(websocket, is_text=encoding == encode.JSON)

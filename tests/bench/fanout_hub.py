@@ -1,0 +1,88 @@
+"""The hub's side of `fanout`: the web tier over a fleet in memory, one host of 40 series, in a process of its own.
+
+Prints "port N", then serves; each line "go ROUNDS" on standard input sends so many rows `interval_ms` apart and prints
+"cpu_s X" for that time, process CPU, everything included. `stock` sends the same bytes as everybody does it, with
+`await websocket.send_bytes` over all clients.
+"""
+
+import asyncio
+import sys
+import time
+
+import uvloop
+from fleetglass_web.app import create_app
+from fleetglass_web.serving import serving
+from fleetglass_web.testing import FakeFleet
+from starlette.applications import Starlette
+from starlette.routing import WebSocketRoute
+from starlette.websockets import WebSocketDisconnect
+
+SERIES = 40
+
+
+def values(tick):
+    return {f"cpu.figure_{number}_pct": (tick + number) % 100 for number in range(SERIES)}
+
+
+class Ours:
+    def __init__(self):
+        self.fleet = FakeFleet(clock=lambda: time.time() * 1_000)
+        self.fleet.add_host("bench-1")
+        self.fleet.sample(0, values(0))
+        self.app = create_app(self.fleet)
+
+    async def send(self, tick):
+        self.fleet.sample(0, values(tick))
+
+    def changes(self):
+        return {}
+
+
+class Stock:
+    """Plain Starlette on plain uvicorn."""
+
+    def __init__(self):
+        self.clients = set()
+        self.app = Starlette(routes=[WebSocketRoute("/api/v1/live", self.live)])
+        self.frame = b"\x82" + bytes(int(sys.argv[3]) - 1)
+
+    async def live(self, websocket):
+        await websocket.accept("fleetglass.v1")
+        await websocket.send_bytes(self.frame)
+        self.clients.add(websocket)
+        try:
+            while True:
+                await websocket.receive_text()
+        except WebSocketDisconnect:
+            self.clients.discard(websocket)
+
+    async def send(self, _tick):
+        for websocket in list(self.clients):
+            await websocket.send_bytes(self.frame)
+
+    def changes(self):
+        return {"ws": "websockets-sansio", "http": "h11", "lifespan": "off"}
+
+
+async def commands(reader, side, interval_s):
+    while line := (await reader.readline()).decode().split():
+        before, due = time.process_time(), time.monotonic()
+        for tick in range(int(line[1])):
+            due += interval_s
+            await asyncio.sleep(max(0.0, due - time.monotonic()))
+            await side.send(tick)
+        await asyncio.sleep(interval_s)
+        print(f"cpu_s {time.process_time() - before:.6f}", flush=True)
+
+
+async def main():
+    side = Stock() if sys.argv[1] == "stock" else Ours()
+    interval_s = int(sys.argv[2]) / 1_000
+    reader = asyncio.StreamReader()
+    await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+    async with serving(side.app, backlog=4_096, **side.changes()) as port:
+        print(f"port {port}", flush=True)
+        await commands(reader, side, interval_s)
+
+
+uvloop.run(main())

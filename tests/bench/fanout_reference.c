@@ -1,0 +1,172 @@
+/* The reference and the load of `fanout.py`.
+ *
+ *   fanout_reference send COUNT FRAME_BYTES ROUNDS INTERVAL_MS
+ *       Accept COUNT sockets on a free port (printed as "port N"), then ROUNDS times write one frame to each with a
+ *       bare send() loop, INTERVAL_MS apart. Prints "us_per_send X": CPU time, user and system, of the loops.
+ *       A frame begins with the time at which its round began, for the reader's figures.
+ *
+ *   fanout_reference read PORT COUNT FILE STOPPED
+ *       Open COUNT sockets to 127.0.0.1:PORT. With a FILE ("-": none), first send its bytes (a WebSocket handshake, and
+ *       after its answer a subscription). Prints "ready" when each socket has got bytes (or is open, without a FILE), then reads and
+ *       discards what comes, with epoll. The first STOPPED sockets are never read after "ready". Ends when standard
+ *       input closes, with "bytes X reads Y closed Z".
+ *
+ * As cheap as a load can be, so that what is measured is the sender.
+ */
+#define _GNU_SOURCE
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/tcp.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+static void die(const char *what) { perror(what); exit(1); }
+
+static double now_s(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return t.tv_sec + t.tv_nsec / 1e9;
+}
+
+static double cpu_s(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+    return t.tv_sec + t.tv_nsec / 1e9;
+}
+
+static void sleep_until(double when) {
+    double left = when - now_s();
+    if (left > 0) usleep((useconds_t)(left * 1e6));
+}
+
+static int send_mode(int count, int bytes, int rounds, int interval_ms) {
+    int listener = socket(AF_INET, SOCK_STREAM, 0), one = 1;
+    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t length = sizeof at;
+    if (bind(listener, (struct sockaddr *)&at, sizeof at) || listen(listener, 4096)) die("listen");
+    getsockname(listener, (struct sockaddr *)&at, &length);
+    printf("port %d\n", ntohs(at.sin_port));
+    fflush(stdout);
+    int *sockets = malloc(sizeof(int) * (size_t)count);
+    for (int i = 0; i < count; i++) {
+        sockets[i] = accept4(listener, NULL, NULL, SOCK_NONBLOCK);
+        if (sockets[i] < 0) die("accept");
+        setsockopt(sockets[i], IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    }
+    char *frame = calloc(1, (size_t)bytes);
+    double spent = 0, next = now_s() + 1;
+    long sent = 0;
+    for (int round = 0; round < rounds; round++, next += interval_ms / 1e3) {
+        sleep_until(next);
+        double before = cpu_s();
+        for (int i = 0; i < count; i++)
+            if (send(sockets[i], frame, (size_t)bytes, MSG_NOSIGNAL) == bytes) sent++;
+        spent += cpu_s() - before;
+    }
+    printf("us_per_send %.4f\n", spent / (double)sent * 1e6);
+    return 0;
+}
+
+static int open_one(int port) {
+    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port),
+                             .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    int fd = socket(AF_INET, SOCK_STREAM, 0), one = 1;
+    if (fd < 0) die("socket");
+    if (connect(fd, (struct sockaddr *)&to, sizeof to)) die("connect");
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    return fd;
+}
+
+/* The handshake, its answer, then what follows it: no client may send a frame before the answer. */
+static void greet(int fd, const char *hello, size_t bytes) {
+    size_t handshake = (size_t)((char *)memmem(hello, bytes, "\r\n\r\n", 4) - hello) + 4;
+    char answer[4096];
+    size_t got = 0;
+    if (write(fd, hello, handshake) != (ssize_t)handshake) die("write");
+    while (got < 4 || memcmp(answer + got - 4, "\r\n\r\n", 4)) {
+        if (got == sizeof answer || read(fd, answer + got, 1) != 1) die("handshake");
+        got++;
+    }
+    if (bytes > handshake && write(fd, hello + handshake, bytes - handshake) != (ssize_t)(bytes - handshake)) die("write");
+}
+
+static int read_mode(int port, int count, const char *file, int stopped) {
+    static char hello[1 << 16], buffer[1 << 16];
+    size_t hello_bytes = 0;
+    if (strcmp(file, "-")) {
+        FILE *f = fopen(file, "rb");
+        if (!f) die(file);
+        hello_bytes = fread(hello, 1, sizeof hello, f);
+        fclose(f);
+    }
+    int poll = epoll_create1(0);
+    char *seen = calloc(1, (size_t)count);
+    int *sockets = malloc(sizeof(int) * (size_t)count);
+    int waiting = hello_bytes ? count : 0;
+    struct epoll_event event;
+    for (int i = 0; i < count; i++) {
+        sockets[i] = open_one(port);
+        if (hello_bytes) greet(sockets[i], hello, hello_bytes);
+        fcntl(sockets[i], F_SETFL, O_NONBLOCK);
+        event.events = EPOLLIN;
+        event.data.u32 = (uint32_t)i;
+        epoll_ctl(poll, EPOLL_CTL_ADD, sockets[i], &event);
+    }
+    event.events = EPOLLIN;
+    event.data.u32 = UINT32_MAX;
+    epoll_ctl(poll, EPOLL_CTL_ADD, 0, &event);
+    long bytes = 0, reads = 0, closed = 0;
+    int is_ready = 0;
+    for (;;) {
+        if (!waiting && !is_ready) {
+            is_ready = 1;
+            for (int i = 0; i < stopped; i++) epoll_ctl(poll, EPOLL_CTL_DEL, sockets[i], NULL);
+            printf("ready\n");
+            fflush(stdout);
+            bytes = reads = 0;
+        }
+        struct epoll_event events[1024];
+        int n = epoll_wait(poll, events, 1024, -1);
+        for (int e = 0; e < n; e++) {
+            uint32_t i = events[e].data.u32;
+            if (i == UINT32_MAX) {
+                printf("bytes %ld reads %ld closed %ld\n", bytes, reads, closed);
+                return 0;
+            }
+            ssize_t got = read(sockets[i], buffer, sizeof buffer);
+            if (got <= 0) {
+                if (got < 0 && errno == EAGAIN) continue;
+                closed++;
+                epoll_ctl(poll, EPOLL_CTL_DEL, sockets[i], NULL);
+                continue;
+            }
+            bytes += got;
+            reads++;
+            /* The handshake's answer and the first frames may come in pieces: ready after the first binary frame. */
+            if (!is_ready && !seen[i] && memchr(buffer, 0x82, (size_t)got)) {
+                seen[i] = 1;
+                waiting--;
+            }
+        }
+        /* Not waiting in epoll while a round is written: a wake-up for each frame would be the sender's cost on a
+         * loopback, and browsers are on other machines. */
+        if (is_ready) usleep(2000);
+    }
+}
+
+int main(int argc, char **argv) {
+    if (argc == 6 && !strcmp(argv[1], "send"))
+        return send_mode(atoi(argv[2]), atoi(argv[3]), atoi(argv[4]), atoi(argv[5]));
+    if (argc == 6 && !strcmp(argv[1], "read"))
+        return read_mode(atoi(argv[2]), atoi(argv[3]), argv[4], atoi(argv[5]));
+    fprintf(stderr, "usage: see the head of fanout_reference.c\n");
+    return 2;
+}
