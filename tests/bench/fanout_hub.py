@@ -20,19 +20,30 @@ from starlette.websockets import WebSocketDisconnect
 SERIES = 40
 
 
-def values(tick):
-    return {f"cpu.figure_{number}_pct": (tick + number) % 100 for number in range(SERIES)}
+class Fleet(FakeFleet):
+    """A row costs nothing here: what it costs to receive one is another figure (`hostframe`)."""
+
+    def __init__(self):
+        super().__init__(clock=lambda: time.time() * 1_000)
+        self.add_host("bench-1")
+        self.sample(0, {f"cpu.figure_{number}_pct": number for number in range(SERIES)})
+        self.block = super().arrived(-1)[1][0]
+        self.mark = 0
+
+    def arrived(self, after):
+        return self.mark, [self.block]
 
 
 class Ours:
     def __init__(self):
-        self.fleet = FakeFleet(clock=lambda: time.time() * 1_000)
-        self.fleet.add_host("bench-1")
-        self.fleet.sample(0, values(0))
+        self.fleet = Fleet()
         self.app = create_app(self.fleet)
 
-    async def send(self, tick):
-        self.fleet.sample(0, values(tick))
+    async def send(self, _tick):
+        self.fleet.mark += 1
+        self.fleet.block = self.fleet.block._replace(time_ms=self.fleet.block.time_ms + 250)
+        for watcher in self.fleet._watchers:
+            watcher.rows_arrived()
 
     def changes(self):
         return {}

@@ -12,11 +12,11 @@ import time
 from collections.abc import AsyncIterator
 from typing import Any
 
-import uvicorn
 from starlette.applications import Starlette
 
 from fleetglass_web.app import create_app, uvicorn_config
 from fleetglass_web.testing import FakeFleet
+from fleetglass_web.transports.server import QuietServer
 
 
 @contextlib.asynccontextmanager
@@ -25,7 +25,7 @@ async def serving(app: Starlette, **changes: Any) -> AsyncIterator[int]:  # any:
     listener = socket.socket()
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.bind(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn_config(app, **changes))
+    server = QuietServer(uvicorn_config(app, **changes))
     running = asyncio.create_task(server._serve(sockets=[listener]))
     while not server.started:
         if running.done():

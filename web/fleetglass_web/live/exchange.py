@@ -36,8 +36,15 @@ ERRORS_MAX = 20
 MESSAGES_PER_S = 50
 # How often stalled clients are looked for; a look at ten thousand costs some 10 ms.
 CHECK_MS = 5_000
+# Clients that get no samples may hear nothing for hours: they are pinged, which proxies also take for life (nginx cuts
+# after 60 s of silence). Who has not answered by the next ping is gone.
+PING_MS = 25_000
+# A client that asks for nothing.
+IDLE_CLOSE_MS = 300_000
 
 CLOSE_RUBBISH = 1008
+CLOSE_IDLE = 1000
+CLOSE_NO_PONG = 1011
 
 
 class _Manners:
@@ -67,6 +74,7 @@ class Exchange:
         self._next_number = 1
         self._wanted: dict[int, int] = {}
         self._check_ms = 0.0
+        self._ping_ms = 0.0
 
     # -- clients ------------------------------------------------------------------------------------------------
 
@@ -226,3 +234,20 @@ class Exchange:
             self._check_ms = now_ms
             for subscriber in list(self.subscribers):
                 subscriber.check(now_ms)
+            if now_ms >= self._ping_ms + PING_MS:
+                self._ping_ms = now_ms
+                self._ping_silent(now_ms)
+
+    def _ping_silent(self, now_ms: float) -> None:
+        for subscriber in list(self.subscribers):
+            if subscriber.channels:
+                subscriber.idle_since_ms = now_ms
+            elif now_ms - subscriber.idle_since_ms >= IDLE_CLOSE_MS:
+                subscriber.close(CLOSE_IDLE, "nothing was subscribed for five minutes")
+                continue
+            if any(isinstance(channel, MetricsChannel) for channel in subscriber.channels.values()):
+                continue
+            if subscriber.awaits_pong:
+                subscriber.close(CLOSE_NO_PONG, f"a ping was not answered for {PING_MS // 1_000} s")
+            elif subscriber.is_ready:
+                subscriber.ping()

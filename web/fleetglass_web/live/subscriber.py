@@ -41,6 +41,9 @@ class Sink(Protocol):
     def write(self, data: bytes) -> bool:
         """Take all of `data`. True: the next may come at once; False: `Subscriber.drained` will be called."""
 
+    def ping(self) -> bool:
+        """Ask the client for a sign of life; True: it will be answered, and the answer ends `awaits_pong`."""
+
     def waiting_bytes(self) -> int:
         """Bytes taken and not yet accepted by the kernel."""
 
@@ -76,6 +79,8 @@ class Subscriber:
         self.is_closed = False
         self.channels: dict[int, Channel] = {}  # subscription id -> channel
         self.sent_frames = 0
+        self.awaits_pong = False
+        self.idle_since_ms = now_ms
         self._control: deque[bytes] = deque()
         self._control_bytes = 0
         self._stale: dict[Channel, int] = {}  # channel -> version that the client has
@@ -270,6 +275,10 @@ class Subscriber:
         self._waiting = waiting
         if now_ms - self._progress_ms >= STALL_CLOSE_MS:
             self.close(CLOSE_STALLED, "nothing was read for 60 s; connect again, with resume for lines")
+
+    def ping(self) -> None:
+        """Ask for a sign of life, where the transport has one."""
+        self.awaits_pong = self.sink.ping()
 
     def close(self, code: int, reason: str) -> None:
         """End the connection from here."""

@@ -76,11 +76,6 @@ class BroadcastProtocol(WebSocketsSansIOProtocol):
         self._leave()
         super().handle_parser_exception()
 
-    def keepalive_timeout(self) -> None:
-        """The browser does not answer pings."""
-        self._leave()
-        super().keepalive_timeout()
-
     def shutdown(self) -> None:
         """The server ends."""
         self._leave()
@@ -92,6 +87,12 @@ class BroadcastProtocol(WebSocketsSansIOProtocol):
         scope = getattr(self, "scope", None)
         if scope is not None:
             scope["extensions"][EXTENSION] = {"sink": self}
+
+    def data_received(self, data: bytes) -> None:
+        """Whatever a browser says is a sign of life."""
+        if self._subscriber is not None:
+            self._subscriber.awaits_pong = False
+        super().data_received(data)
 
     def pause_writing(self) -> None:
         """The transport's buffer holds something."""
@@ -134,6 +135,12 @@ class BroadcastProtocol(WebSocketsSansIOProtocol):
             return self.write(data)
         self.transport.write(memoryview(data)[written:])
         return not self.transport.get_write_buffer_size()
+
+    def ping(self) -> bool:
+        """Send a ping; browsers answer it by themselves."""
+        self.conn.send_ping(b"")
+        self.transport.write(b"".join(self.conn.data_to_send()))
+        return True
 
     def waiting_bytes(self) -> int:
         """Bytes that the kernel did not take yet."""

@@ -59,6 +59,10 @@ class StreamSink:
         self.wake.set()
         return False
 
+    def ping(self) -> bool:
+        """See `Sink`. HTTP has none; event streams have their heartbeat."""
+        return False
+
     def waiting_bytes(self) -> int:
         """See `Sink`."""
         return self._bytes

@@ -37,6 +37,10 @@ class AsgiSink:
         self._waiting_bytes += len(data)
         return False
 
+    def ping(self) -> bool:
+        """See `Sink`. ASGI has none; the server pings by itself."""
+        return False
+
     def waiting_bytes(self) -> int:
         """See `Sink`."""
         return self._waiting_bytes
