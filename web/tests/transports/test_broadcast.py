@@ -4,6 +4,7 @@ import socket
 from collections.abc import Iterator
 
 import pytest
+from fleetglass_web.live.channel import Group
 from fleetglass_web.transports.broadcast import BroadcastProtocol, write_all
 
 FRAME = bytes(1 << 20)
@@ -46,9 +47,25 @@ def protocol(sockets: tuple[socket.socket, socket.socket], takes_rest: bool) -> 
 
 
 def test_a_socket_that_takes_half_a_frame_is_full(sockets: tuple[socket.socket, socket.socket]) -> None:
-    assert write_all([protocol(sockets, takes_rest=False)], FRAME) == [0]
+    assert write_all(Group(sinks=[protocol(sockets, takes_rest=False)]), FRAME) == [0]
 
 
 def test_a_socket_that_takes_the_rest_at_once_is_not_waited_for(sockets: tuple[socket.socket, socket.socket]) -> None:
     # The loop calls `resume_writing` only where something waited; a subscriber marked full here would stall for ever.
-    assert write_all([protocol(sockets, takes_rest=True)], FRAME) == []
+    assert write_all(Group(sinks=[protocol(sockets, takes_rest=True)]), FRAME) == []
+
+
+def test_a_full_socket_between_two_others_costs_them_nothing() -> None:
+    pairs = [socket.socketpair() for _ in range(3)]
+    for ours, _peer in pairs:
+        ours.setblocking(False)
+    with pytest.raises(BlockingIOError):
+        while True:
+            pairs[1][0].send(bytes(1 << 16))
+    sinks = [protocol(pair, takes_rest=False) for pair in pairs]
+    assert write_all(Group(sinks=sinks), b"frame") == [1]
+    assert [pairs[at][1].recv(100) for at in (0, 2)] == [b"frame", b"frame"]
+    assert sinks[1].transport.get_write_buffer_size() == len(b"frame")
+    for ours, peer in pairs:
+        ours.close()
+        peer.close()
