@@ -1,5 +1,6 @@
 """A frame for many sockets: who takes it, who takes no more, and who must not be waited for."""
 
+import contextlib
 import socket
 from collections.abc import Iterator
 
@@ -59,7 +60,7 @@ def test_a_full_socket_between_two_others_costs_them_nothing() -> None:
     pairs = [socket.socketpair() for _ in range(3)]
     for ours, _peer in pairs:
         ours.setblocking(False)
-    with pytest.raises(BlockingIOError):
+    with contextlib.suppress(BlockingIOError):
         while True:
             pairs[1][0].send(bytes(1 << 16))
     sinks = [protocol(pair, takes_rest=False) for pair in pairs]
