@@ -107,18 +107,25 @@ class Command:
             times.append(self._errors_window_ms + ERRORS_WINDOW_MS)
         return min(times, default=None)
 
-    def close(self) -> None:
-        """End its group and give back everything; waits less than half a second."""
+    def ask_to_end(self) -> None:
+        """Signal its group, so that several commands end at the same time. Call `close` afterwards."""
+        self._start_ms = None
+        if self._process is not None:
+            self._signal(self._process, signal.SIGTERM)
+
+    def close(self, grace_s: float = GRACE_S) -> None:
+        """End its group, keep what it still said, and give back everything; waits `grace_s` at most."""
+        self.ask_to_end()
         process = self._process
         if process is not None:
-            self._signal(process, signal.SIGTERM)
-            deadline = time.monotonic() + GRACE_S
+            deadline = time.monotonic() + grace_s
             while process.poll() is None and time.monotonic() < deadline:
-                time.sleep(0.01)
+                self._drain()
+                time.sleep(0.005)
             self._signal(process, signal.SIGKILL)
             process.wait()
+            self._drain()
         self._forget()
-        self._start_ms = None
         self.spool.close()
 
     # -- within -------------------------------------------------------------------------------------------------------
@@ -240,6 +247,11 @@ class Command:
         )
         self._forget()
         self._again(now_ms)
+
+    def _drain(self) -> None:
+        self._is_over = True
+        while self._out is not None and self.spool.room and self._has_more(0):
+            pass
 
     def _has_more(self, now_ms: int) -> bool:
         before = self.spool.end

@@ -8,6 +8,7 @@ import errno
 import grp
 import os
 import pwd
+import resource
 import stat
 
 from fleetglass_agent.logs import names
@@ -16,6 +17,9 @@ from fleetglass_agent.logs.globs import Found, Glob
 
 # O_NONBLOCK: a path that turns into a FIFO between look and open must not stop the agent.
 _FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+
+# A thousand streams with some rotated files each.
+OPEN_FILES = 8_192
 
 _KINDS = {
     stat.S_IFDIR: "is a folder",
@@ -38,6 +42,14 @@ class Unreadable(Exception):  # noqa: N818 - a state of a path, not a fault of t
 
 class Files:
     """The file system, in the words of the follower."""
+
+    def __init__(self) -> None:
+        # Each followed file is an open one; the soft limit is 1,024 for the sake of select(2), which is not used here.
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        wanted = OPEN_FILES if hard == resource.RLIM_INFINITY else min(OPEN_FILES, hard)
+        if soft != resource.RLIM_INFINITY and soft < wanted:
+            with contextlib.suppress(OSError, ValueError):
+                resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
     def look(self, path: str) -> Look | None:
         """What stands at a path, links followed; None if nothing does.

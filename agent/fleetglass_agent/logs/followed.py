@@ -7,6 +7,7 @@ missed, and what cannot be watched is looked at every 250 ms.
 In: the settings, the clock, the hub's offsets. Out: `ready`, `turn`, events. `tailing` is the door to the loop.
 """
 
+import errno
 import os
 from collections import deque
 from collections.abc import Callable
@@ -20,7 +21,7 @@ from fleetglass_agent.logs import inotify, names
 from fleetglass_agent.logs.checkpoint import Done, Saved, SavedStream
 from fleetglass_agent.logs.files import Files, Unreadable, permission_remedy
 from fleetglass_agent.logs.follower import Generation, Look, Phase
-from fleetglass_agent.logs.globs import Found, Glob
+from fleetglass_agent.logs.globs import FOLDERS_MAX, Found, Glob
 from fleetglass_agent.logs.inotify import Inotify
 from fleetglass_agent.logs.restore import restore, saved_file
 from fleetglass_agent.logs.roundrobin import RoundRobin
@@ -31,6 +32,11 @@ from fleetglass_agent.logs.watcher import Watcher
 
 RESCAN_MS = 1_000
 POLL_MS = 250
+# Watches may be had again, after somebody raised their number.
+WATCH_AGAIN_MS = 30_000
+# Each second so many paths are looked at, whatever the kernel told or did not tell: a file of an overlay's lower layer
+# is written to in another one.
+SLICE = 64
 # A folder that changed less than this ago may change again within the same tick of the file system's clock.
 SAME_TICK_NS = 2_000_000_000
 # Finished files that still match a glob, and copies: remembered so that they are not read again.
@@ -101,9 +107,13 @@ class Followed:
         self._overfull: set[str] = set()  # not followed because of the limit
         self._overfull_ms = 0
         self._is_full_told = False
+        self._cut_told: set[str] = set()
         self._folders: dict[str, int | None] = {}
         self._rescan_ms = 0
         self._poll_ms = 0
+        self._watch_again_ms = 0
+        self._slice_at = 0
+        self._broken: set[Stream] = set()  # whose file failed to be read, and that was told
         self._now_ms = 0
 
     # -- the start ----------------------------------------------------------------------------------------------------
@@ -209,13 +219,17 @@ class Followed:
         if now_ms >= self._rescan_ms:
             self._rescan_ms = now_ms + RESCAN_MS
             # Whoever still waits for a turn waits for the hub: see at least what becomes of its files.
-            for stream in {*self._linked, *self._leaving, *self._row}:
+            for stream in {*self._linked, *self._leaving, *self._row, *self._slice()}:
                 self._look(stream, now_ms)
             for path in list(self._suspects):
                 self._meet(path, now_ms)
             if self._is_folder_changed():
                 self._scan(now_ms)
             self._let_go_deleted()
+        if self._polled and now_ms >= self._watch_again_ms:
+            self._watch_again_ms = now_ms + WATCH_AGAIN_MS
+            for stream in list(self._polled):
+                self._watch_again(stream)
         if self._overfull and now_ms >= self._overfull_ms:
             self._overfull_ms = now_ms + OVERFULL_MS
             for path in list(self._overfull):
@@ -294,8 +308,7 @@ class Followed:
         try:
             used, at = stream.turn(budget, now_ms, wall_ms, out)
         except OSError as error:
-            self.note(f"cannot read {names.shown(stream.path)}: {error.strerror}. It is tried again each second")
-            self._linked.add(stream)  # looked at each second: a file that was replaced is found so
+            self._fail(stream, error)
             return 0, Turn.DONE
         if at is not Turn.DONE:
             self._row.add(stream)
@@ -337,11 +350,28 @@ class Followed:
         if handle in self._watches:  # truncated: the same file, its next generation
             return
         self._owners[identity] = stream
-        watch = self._watcher.watch_file(stream, handle, stream.path, look.dev)
+        self._watch(stream, handle, identity)
+        self._row.add(stream)
+
+    def _watch(self, stream: Stream, handle: int, identity: tuple[int, int]) -> None:
+        watch = self._watcher.watch_file(stream, handle, stream.path, identity[0])
         self._watches[handle] = (watch, identity)
         if watch is None:
             self._polled.add(stream)
-        self._row.add(stream)
+
+    def _watch_again(self, stream: Stream) -> None:
+        self._polled.discard(stream)
+        for generation in stream.follower.generations:
+            handle = generation.handle
+            if handle is not None and self._watches[handle][0] is None:
+                self._watch(stream, handle, self._watches[handle][1])
+
+    def _slice(self) -> list[Stream]:
+        streams = list(self.streams.values())
+        if self._slice_at >= len(streams):
+            self._slice_at = 0
+        first, self._slice_at = self._slice_at, self._slice_at + SLICE
+        return streams[first : self._slice_at]
 
     def closing(self, stream: Stream, generation: Generation) -> None:
         """See `stream.Keeper`."""
@@ -401,6 +431,12 @@ class Followed:
             self._folders = {folder: self._changed_ns(folder, wall_ns) for folder in folders}
             if not self._watcher.watch_folders(folders):
                 break
+        for glob, one in zip(self._globs, found, strict=True):
+            if one.is_cut and glob.pattern not in self._cut_told:
+                self._cut_told.add(glob.pattern)
+                self.note(
+                    f"{names.shown(glob.pattern)} crosses more than {FOLDERS_MAX} folders; the rest is not looked at"
+                )
         paths: dict[str, None] = {}
         for one in found:
             for path in one.paths:
@@ -535,12 +571,28 @@ class Followed:
         except Unreadable as error:
             self.skipped.add(stream.path, error.why, error.remedy, now_ms=now_ms, retry=error.retry)
             is_changed = stream.look_at_open(now_ms)
+        except OSError as error:
+            self._fail(stream, error)
+            return
         else:
             self.skipped.remove(stream.path)
         if is_changed:
             self._row.add(stream)
         self._plan(stream)
         self._drop_done(stream)
+
+    def _fail(self, stream: Stream, error: OSError) -> None:
+        """A disk or a server failed: let go of what cannot be read, and find it again each second."""
+        if stream not in self._broken:
+            self._broken.add(stream)
+            why = (error.strerror or str(error)).lower()
+            self.note(f"cannot read {names.shown(stream.path)}: {why}. It is tried again each second")
+        self._linked.add(stream)
+        for generation in stream.follower.generations:
+            if generation.handle is not None and error.errno == errno.ESTALE:
+                look = Look(generation.dev, generation.inode, generation.size, 1, generation.mtime_ns)
+                self._remember(stream.path, look, generation.fp, generation.read)
+                stream.release(generation)
 
     def _plan(self, stream: Stream) -> None:
         """Note what the stream waits for."""
@@ -596,7 +648,7 @@ class Followed:
         self._by_number.pop(stream.number, None)
         self._row.discard(stream)
         self._timed.pop(stream, None)
-        for group in (self._polled, self._linked, self._leaving):
+        for group in (self._polled, self._linked, self._leaving, self._broken):
             group.discard(stream)
         if stream.is_announced:
             fields: dict[str, Field] = {"why": why}

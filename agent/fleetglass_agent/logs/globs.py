@@ -20,6 +20,11 @@ class Found(NamedTuple):
     folders: list[str]
     unlistable: dict[str, OSError]
 
+    @property
+    def is_cut(self) -> bool:
+        """Too many folders: not all were looked at."""
+        return len(self.folders) >= FOLDERS_MAX
+
 
 class Glob:
     """One pattern, absolute once made."""

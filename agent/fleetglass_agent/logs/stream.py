@@ -107,9 +107,13 @@ class Stream:
         changed = self.look_at_open(now_ms)
         current = follower.current
         seen = self._hands.look(self.path)
-        if follower.path_saw(seen, now_ms) is Verdict.REPLACED and seen is not None and not self._keeper.is_known(seen):
+        size = current.size if current is not None else 0
+        verdict = follower.path_saw(seen, now_ms)
+        if verdict is Verdict.REPLACED and seen is not None and not self._keeper.is_known(seen):
             changed = True
             self._replace(current, now_ms)
+        elif verdict is Verdict.SAME and current is not None and seen is not None and seen.size > size:
+            changed = self._reopen(current, seen) or changed
         return follower.settle(now_ms) or changed
 
     def meet(self, handle: int, look: Look, position: int, now_ms: int, number: int | None = None) -> Generation:
@@ -158,6 +162,23 @@ class Stream:
                 self.follower.file_saw(generation, look, now_ms)
             changed = changed or is_new_content or look.size > size
         return changed
+
+    def _reopen(self, current: Generation, seen: Look) -> bool:
+        """The path's file is larger than the open one, though they are the same: an overlay copied it up on writing."""
+        if current.handle is None or self._hands.look_open(current.handle).size >= seen.size:
+            return True  # it grew between the two looks
+        opened = self._hands.open(self.path)
+        if opened is None:
+            return False
+        handle, look = opened
+        if not current.is_same_file(look):
+            self._hands.close(handle)
+            return False
+        self._keeper.closing(self, current)
+        self._hands.close(current.handle)
+        current.handle = handle
+        self._keeper.opened(self, current, look)
+        return True
 
     def _set_head(self, generation: Generation, head: bytes) -> None:
         if len(head) > len(generation.head):

@@ -16,7 +16,7 @@ from fleetglass_proto.messages import Event, KnownStream, LineBatch
 
 from fleetglass_agent.logs import names
 from fleetglass_agent.logs.checkpoint import Checkpoint, Corrupt
-from fleetglass_agent.logs.command import Command
+from fleetglass_agent.logs.command import GRACE_S, Command
 from fleetglass_agent.logs.followed import Followed, FollowedFile, random_number
 from fleetglass_agent.logs.inotify import Inotify
 from fleetglass_agent.logs.output import Output
@@ -28,6 +28,9 @@ from fleetglass_agent.logs.stream import Out, Turn
 SAVE_MS = 10_000
 # A state folder that cannot be written is tried again.
 SAVE_RETRY_MS = 30_000
+# With more streams than this, changes are written together: the checkpoint is large, and the hub knows most of it.
+SAVE_AT_ONCE = 50
+SAVE_MANY_MS = 1_000
 # Wakes for files that wait already, or faster than this many in a row, are put together for so long. Below the 2 ms
 # within which a quiet file's line must leave nothing is put together.
 DAMP_MS = 2
@@ -253,7 +256,10 @@ class Tailing:
         self._save()
         self._files.close()
         for command, _ in self._commands.values():
-            command.close()
+            command.ask_to_end()
+        deadline = time.monotonic() + GRACE_S
+        for command, _ in self._commands.values():
+            command.close(max(deadline - time.monotonic(), 0))
 
     # -- commands -----------------------------------------------------------------------------------------------------
 
@@ -302,8 +308,11 @@ class Tailing:
             self._damped_until_ms = now_ms + DAMP_MS
 
     def _save_if_changed(self) -> None:
-        if self._files.is_changed:
+        if self._files.is_changed and (self._files.must_sync or len(self._files.streams) <= SAVE_AT_ONCE):
             self._save(sync=self._files.must_sync)
+        elif self._files.is_changed:
+            due_ms = self._now_ms + SAVE_MANY_MS
+            self._save_ms = due_ms if self._save_ms is None else min(self._save_ms, due_ms)
 
     def _save(self, *, sync: bool = True) -> None:
         self._files.is_changed = self._files.must_sync = False

@@ -243,3 +243,21 @@ def test_signal_numbers_are_told(rig):
     os.kill(int(rig.lines[0]), signal.SIGKILL)
     rig.wait_for(lambda: any("ended" in text for text in rig.notices))
     assert any("exit status 137" in text for text in rig.notices)
+
+
+def test_several_commands_that_ignore_the_signal_are_ended_together(rig):
+    stubborn = "trap '' TERM; echo ready; sleep 4246; sleep 4246"
+    rig.start(commands={str(number): stubborn for number in range(4)})
+    rig.wait_for(lambda: len(rig.lines) == 4)
+    started = time.monotonic()
+    rig.stop()
+    assert time.monotonic() - started < 1
+    assert not alive(b"sleep\x004246")
+
+
+def test_last_words_at_the_end_of_the_agent_are_kept_for_the_next_start(rig):
+    rig.start(commands={"app": "trap 'echo goodbye; exit' TERM; echo ready; while :; do sleep 0.01; done"})
+    rig.wait_for(lambda: rig.lines == [b"ready\n"])
+    rig.stop()
+    rig.start(commands={"app": "sleep 60"})
+    rig.wait_for(lambda: rig.lines == [b"ready\n", b"goodbye\n"])

@@ -1,6 +1,7 @@
 """Every row of what a log follower must survive, on real files with real watches."""
 
 import gzip
+import json
 import os
 import shutil
 import socket
@@ -8,7 +9,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from fleetglass_agent.logs.inotify import NoInotify
+from fleetglass_agent.logs.inotify import Inotify, NoInotify
 from fleetglass_proto.messages import BatchFlag, EventKind, LineBatch
 from rig import Rig
 
@@ -737,3 +738,29 @@ def test_a_smaller_limit_for_lines_is_kept_to(rig):
     rig.pump()
     assert rig.lines == [b"a\n", b"x" * 9_000 + b"\n", b"y" * 10_000, b"b\n"]
     assert [end - start for _, start, end, why in rig.hub.gaps if why == "long-line"] == [20_001]
+
+
+def test_watches_are_taken_again_when_there_are_some(rig):
+    class Scarce(Inotify):
+        left = 0
+
+        def watch(self, path, mask):
+            if not Scarce.left:
+                raise NoInotify("the kernel's inotify watches are used up", "sysctl -w fs.inotify.max_user_watches=1")
+            return super().watch(path, mask)
+
+    rig.options = {"make_inotify": Scarce}
+    rig.write(b"old\n")
+    rig.start()
+    assert [one.how for one in rig.tailing.status().files] == ["polling, 250 ms"]
+    Scarce.left = 1
+    rig.after(31_000, step_ms=1_000)
+    assert [one.how for one in rig.tailing.status().files] == ["inotify"]
+    assert len([text for text in rig.notices if "used up" in text]) == 1
+
+
+def test_the_checkpoint_holds_a_position_before_anything_is_read(rig):
+    rig.write(b"old\n")
+    rig.start(connect=False)
+    saved = json.loads(Path(rig.state, "follow.json").read_bytes())
+    assert [(one["path"], one["files"][0]["committed"]) for one in saved["streams"]] == [(rig.path(), 4)]
