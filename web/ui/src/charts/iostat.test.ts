@@ -68,6 +68,25 @@ describe("iostat -xs", () => {
     ]);
   });
 
+  it("does not mix the kernel's own sum into what iostat printed", () => {
+    const mixed = (name: string) =>
+      ({ "disk.transfers_per_s[vda]": 345.31, "disk.await_ms[vda]": 9 })[name] ?? get(name);
+    expect(diskTable(["vda"], mixed, false).rows[0]!.cells.slice(0, 4).map(twoDecimals)).toEqual([
+      "120.40",
+      "8612.91",
+      "151.00",
+      "0.42",
+    ]);
+  });
+
+  it("shows the sum where a system prints nothing else", () => {
+    const mac = (name: string) =>
+      ({ "disk.transfers_per_s[disk0]": 12, "disk.bytes_per_s[disk0]": 2048 })[name] ?? Number.NaN;
+    const table = diskTable(["disk0"], mac, false);
+    expect(table.columns.map((column) => column.head)).toEqual(["tps", "kB/s"]);
+    expect(table.rows[0]!.cells).toEqual([12, 2]);
+  });
+
   it("says 0, not a dash, for a disk that rests", () => {
     const idle = diskTable(["sda"], (name) => (name === "disk.reads_per_s[sda]" ? 0 : Number.NaN), false);
     expect(idle.rows[0]!.cells.map(twoDecimals)).toContain("0.00");

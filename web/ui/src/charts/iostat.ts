@@ -40,25 +40,25 @@ const BYTES = ["read_bytes_per_s", "write_bytes_per_s", "discard_bytes_per_s"] a
 const MERGES = ["read_merges_per_s", "write_merges_per_s", "discard_merges_per_s"] as const;
 const AWAITS = ["read_await_ms", "write_await_ms", "discard_await_ms"] as const;
 
-/** Both directions together: printed where iostat did (`tps`, `await`), else from the parts. */
+/**
+ * All directions together. Their parts come first: `iostat -x` prints those, and a sum that stands beside them in the row
+ * was counted by the kernel at another moment. Where only the sum is printed (`tps` of macOS), it is shown.
+ */
 function together(get: (field: string) => number, whole: string, parts: readonly string[]): number {
-  const printed = get(whole);
-  return Number.isNaN(printed) ? sum(get, parts) : printed;
+  const added = sum(get, parts);
+  return Number.isNaN(added) ? get(whole) : added;
 }
 
 function awaitMs(get: (field: string) => number): number {
-  const printed = get("await_ms");
-  if (!Number.isNaN(printed)) return printed;
   const requests = sum(get, RATES);
-  if (Number.isNaN(requests)) return Number.NaN;
+  if (Number.isNaN(requests) || AWAITS.every((name) => Number.isNaN(get(name)))) return get("await_ms");
   if (requests === 0) return 0;
   return RATES.reduce((all, rate, i) => all + known(get(rate)) * known(get(AWAITS[i]!)), 0) / requests;
 }
 
 function requestKb(get: (field: string) => number): number {
-  const printed = get("request_bytes");
-  if (!Number.isNaN(printed)) return printed / KB;
   const requests = sum(get, RATES);
+  if (Number.isNaN(requests)) return get("request_bytes") / KB;
   return requests === 0 ? 0 : sum(get, BYTES) / requests / KB;
 }
 

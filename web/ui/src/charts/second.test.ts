@@ -50,9 +50,9 @@ it("says when a file system is full at this rate, and not where it does not grow
     ]),
   );
   line.add(1, 0, [100, 1_000, 10, 500, 1_000, 50]);
-  line.add(1, 100_000, [200, 1_000, 20, 500, 1_000, 50]);
+  line.add(1, 300_000, [200, 1_000, 20, 500, 1_000, 50]);
   expect(filesystemsOf(line, 1)).toEqual([
     { mount: "/b", usedBytes: 500, usedPct: 50, fullInMs: Number.NaN },
-    { mount: "/a", usedBytes: 200, usedPct: 20, fullInMs: 800_000 },
+    { mount: "/a", usedBytes: 200, usedPct: 20, fullInMs: 2_400_000 },
   ]);
 });

@@ -57,8 +57,10 @@ export interface Filesystem {
   fullInMs: number;
 }
 
+// File systems are looked at less often than each second: the newest known value of this long counts.
+const FRESH_MS = 60_000;
 // A rate needs some time to mean anything.
-const LEAST_SPAN_MS = 60_000;
+const LEAST_SPAN_MS = 240_000;
 
 export function filesystemsOf(timeline: Timeline, row: number): Filesystem[] {
   const found: Filesystem[] = [];
@@ -78,9 +80,8 @@ export function filesystemsOf(timeline: Timeline, row: number): Filesystem[] {
   return found.sort((a, b) => b.usedPct - a.usedPct);
 }
 
-// File systems are looked at less often than each second: the newest known value of the last minute counts.
 function known(timeline: Timeline, name: string, row: number): number {
-  for (let i = row; i >= 0 && timeline.times[row]! - timeline.times[i]! <= LEAST_SPAN_MS; i--) {
+  for (let i = row; i >= 0 && timeline.times[row]! - timeline.times[i]! <= FRESH_MS; i--) {
     const value = timeline.value(name, i);
     if (!Number.isNaN(value)) return value;
   }

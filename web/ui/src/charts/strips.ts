@@ -35,6 +35,8 @@ export interface Strip {
   /** A fixed top, or null: the top follows the data. */
   top: number | null;
   leastTop: number;
+  /** A top that is never passed: more than all is a spike of a short sample, and drawn at the edge. */
+  mostTop?: number;
   print(value: number): Quantity;
   /** The top of the scale; its unit, if it has one, takes the place of `unit`. */
   printTop(value: number): Quantity;
@@ -269,6 +271,7 @@ export function stripsOf(timeline: Timeline, cores: number): Strip[] {
     ],
     top: null,
     leastTop: 10,
+    mostTop: 100,
     print: pct,
     printTop: whole,
     isEssential: false,
