@@ -26,6 +26,8 @@ COLLECT_MS = 4
 # A silence after which a report without an end mark is taken to be whole.
 SILENCE_MS = 100
 READ_BYTES = 64 * 1024
+# Enough of what is no report to show what it is.
+HEARD_BYTES = 200
 # How long a child that was killed is waited for before it is left to be collected later.
 REAP_MS = 50
 
@@ -55,6 +57,7 @@ class Iostat:
         self._readings = Readings()
         self._supervision = Supervision(calls(sys.platform, interval_s), interval_s * 1_000)
         self._parser = Parser()
+        self._heard = b""  # what came instead of a report
         self._child = 0
         self._pipe = self._errors = -1
         self._dead: list[int] = []  # children that were killed and not collected yet
@@ -89,7 +92,7 @@ class Iostat:
             self._take(now_ms)
             if self._supervision.must_end(now_ms):
                 self._end()
-                self._supervision.silent(now_ms)
+                self._supervision.silent(now_ms, self._heard.decode("utf-8", "replace").strip())
         if self._supervision.must_start(now_ms):
             self._start(now_ms)
         self._reap()
@@ -139,6 +142,7 @@ class Iostat:
             os.close(write_errors)
         self._pipe, self._errors = out, errors
         self._parser = Parser()
+        self._heard = b""
         self._drops = 1 if call.begins_with_boot else 0
         self._collect_until_ms = self._silent_ms = None
 
@@ -157,6 +161,7 @@ class Iostat:
         if self._use(self._parser.feed(data), now_ms):
             self._silent_ms = None
             return True
+        self._heard = data[:HEARD_BYTES]
         self._collect_until_ms = now_ms + COLLECT_MS
         self._silent_ms = now_ms + SILENCE_MS
         return False

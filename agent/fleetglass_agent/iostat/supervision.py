@@ -12,6 +12,7 @@ Nothing is started here: `process` does that.
 from collections.abc import Sequence
 
 from fleetglass_agent.iostat.commands import Call
+from fleetglass_agent.iostat.report import quoted
 
 # A stopped or hung iostat must be noticed within three intervals; its reports come some ms late.
 PATIENCE_INTERVALS = 2.5
@@ -86,13 +87,14 @@ class Supervision:
             return
         self._again(now_ms, f"iostat ended ({detail})")
 
-    def silent(self, now_ms: int) -> None:
-        """It was ended because nothing came."""
+    def silent(self, now_ms: int, said: str = "") -> None:
+        """It was ended because no report came; `said` is what came instead."""
         span_s = (now_ms - self._started_ms) / 1_000
         if self._has_reported:
             self._again(now_ms, f"iostat stopped reporting for {PATIENCE_INTERVALS * self._interval_ms / 1_000:g} s")
         else:
-            self._again(now_ms, f"iostat printed no report within {span_s:.1f} s")
+            instead = f" but {quoted(said)}" if said else ""
+            self._again(now_ms, f"iostat printed no report within {span_s:.1f} s{instead}")
 
     def _again(self, now_ms: int, why: str) -> None:
         was_healthy = self._has_reported and now_ms - self._started_ms >= HEALTHY_MS

@@ -119,7 +119,8 @@ class Registry:
                     changed = True
                 if len(slot.values) != len(slot.series):
                     raise ValueError(f"{len(slot.values)} values for {len(slot.series)} series")
-                if slot.up_ms is None:
+                # A child that has not said anything yet (iostat) is not up: all it has is unknown.
+                if slot.up_ms is None and (not slot.values or any(value == value for value in slot.values)):
                     self._up(slot, now_ms)
             except (Exception, SystemExit) as error:  # noqa: BLE001 - a stranger's code
                 changed = True
