@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from harness.iostat import KeptIostat
 from harness.processes import Agent, Hub
 
 
@@ -41,3 +42,8 @@ def start_agent(tmp_path: Path, hub: Hub) -> Iterator[Callable[..., Agent]]:
     yield start
     for agent in started:
         agent.kill()
+
+
+@pytest.fixture
+def kept_iostat(tmp_path: Path) -> KeptIostat:
+    return KeptIostat(tmp_path)

@@ -1,11 +1,9 @@
-"""Fixtures of the end-to-end tests: an iostat whose output is kept."""
+"""An iostat whose output is kept."""
 
 import itertools
 import shutil
 import stat
 from pathlib import Path
-
-import pytest
 
 
 class KeptIostat:
@@ -32,8 +30,3 @@ class KeptIostat:
             for heading, below in itertools.pairwise(lines)
             if heading.startswith("avg-cpu") and len(below.split()) == 6
         ]
-
-
-@pytest.fixture
-def kept_iostat(tmp_path: Path) -> KeptIostat:
-    return KeptIostat(tmp_path)
