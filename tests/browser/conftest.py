@@ -1,4 +1,4 @@
-"""Fixtures of the browser tests: Debian's Chromium, once a worker, and a fresh page for each test."""
+"""Fixtures of the browser tests: Debian's Chromium, once a module, and a fresh page for each test."""
 
 from collections.abc import Callable, Iterator
 
@@ -9,7 +9,15 @@ from playwright.sync_api import Browser, Page
 DESKTOP = {"width": 1440, "height": 900}
 
 
-@pytest.fixture(scope="session")
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep a module's browser tests together on one worker, so that its Chromium starts once."""
+    for item in items:
+        if item.path.parent.name == "browser":
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
+
+
+# Not longer than a module: Playwright keeps an event loop running in this thread, where other tests want their own.
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     with chromium() as started:
         yield started

@@ -1,6 +1,7 @@
 """`GET /metrics`: the hub's own health and the fleet's newest values, for Prometheus.
 
-    fleetglass_hub_...                         what `FleetView.health` says, as gauges
+    fleetglass_hub_...                         what `FleetView.health` says; what ends in `_total` counts
+    fleetglass_hub_channels, _subscribers      questions asked live now, and the clients that ask them
     fleetglass_host_up{host,state}             1 while a host is live
     fleetglass_host_age_seconds{host}          since its last frame
     fleetglass_cpu_user_pct{host}              the newest value of each series; the instance is a label
@@ -10,7 +11,7 @@ old as if it were new.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from fleetglass_proto import series as series_names
 from starlette.requests import Request
@@ -18,6 +19,7 @@ from starlette.responses import Response
 
 from fleetglass_web.api import parameters
 from fleetglass_web.api.hosts import newest_values
+from fleetglass_web.live.exchange import Exchange
 from fleetglass_web.view import FleetView, Host, HostState
 
 OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
@@ -34,7 +36,9 @@ async def get_openmetrics(request: Request) -> Response:
         hosts = parameters.matching_hosts(view, parameters.text(request, "filter"))
     accept = request.headers.get("accept", "")
     is_plain = "text/plain" in accept and "openmetrics" not in accept
-    lines = [*_hub(view), *_liveness(view, hosts), *_values(view, hosts), "# EOF"]
+    exchange: Exchange = request.app.state.pulse.exchange
+    delivery = {"channels": len(exchange.channels), "subscribers": len(exchange.subscribers)}
+    lines = [*_hub(view, delivery), *_liveness(view, hosts), *_values(view, hosts), "# EOF"]
     return Response("\n".join(lines) + "\n", 200, {"cache-control": "no-store"}, PLAIN if is_plain else OPENMETRICS)
 
 
@@ -46,13 +50,15 @@ def _label(text: str) -> str:
     return text.replace("\\", "\\\\").replace("\n", "\\n").replace('"', '\\"')
 
 
-def _hub(view: FleetView) -> Iterator[str]:
+def _hub(view: FleetView, delivery: Mapping[str, float]) -> Iterator[str]:
     yield "# TYPE fleetglass_hub_info gauge"
     yield f'fleetglass_hub_info{{version="{_label(view.version)}",hub="{_label(view.hub_id)}"}} 1'
-    for name, value in view.health().items():
+    for name, value in (*view.health().items(), *delivery.items()):
         if isinstance(value, bool | int | float):
             metric = _name(f"hub_{name}")
-            yield f"# TYPE {metric} gauge"
+            # A counter's family has no `_total` (OpenMetrics 1.0, "Counter"); its sample has.
+            family, kind = (metric[: -len("_total")], "counter") if metric.endswith("_total") else (metric, "gauge")
+            yield f"# TYPE {family} {kind}"
             yield f"{metric} {float(value):g}"
 
 
