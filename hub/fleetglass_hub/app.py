@@ -29,7 +29,7 @@ from fleetglass_hub.datafolder import DataFolder
 from fleetglass_hub.fleet.fleet import Fleet
 from fleetglass_hub.fleet.linering import TOTAL_BYTES, LineRing
 from fleetglass_hub.history.disk import DiskHistory
-from fleetglass_hub.ingest.enroll import TTL_MAX_MS, TTL_MIN_MS, Enrolment
+from fleetglass_hub.ingest.enroll import TTL_MAX_MS, TTL_MIN_MS, Enrolment, is_loopback
 from fleetglass_hub.ingest.gate import Gate
 from fleetglass_hub.ingest.intake import Intake
 from fleetglass_hub.ingest.keys import KeyBook, load_key_pair
@@ -249,7 +249,9 @@ class Hub:
             ids = ", ".join(host.agent_id for host in found)
             raise control.ControlError(f"{len(found)} hosts are called {wanted[:80]!r}; name one by its id: {ids}")
         await self.view.forget(found[0].host)
-        return {"name": found[0].name, "agent_id": found[0].agent_id, "was": found[0].state.value}
+        was = found[0]
+        is_local = is_loopback(was.address)
+        return {"name": was.name, "agent_id": was.agent_id, "was": was.state.value, "is_local": is_local}
 
     async def _health(self, question: Mapping[str, Any]) -> Mapping[str, Any]:  # noqa: ARG002 - nothing to choose
         return dict(self.view.health())

@@ -240,7 +240,8 @@ def _forget(words: list[str]) -> int:
     answer = _ask(hub, {"do": "forget", "host": alone[0]})
     print(f"{answer['name']} ({answer['agent_id']}) is forgotten: its key, its lines and its samples")
     if answer["was"] in ("live", "late"):
-        print("its agent still runs: on this machine it will come back as a new host; stop it there", file=sys.stderr)
+        then = "and will come back as a new host; stop it first" if answer["is_local"] else "and is refused from now on"
+        print(f"its agent still runs {then}", file=sys.stderr)
     return 0
 
 

@@ -13,6 +13,8 @@ import struct
 from fleetglass_hub.config import Address
 
 BACKLOG = 4_096
+# An address of nobody (RFC 5737): to ask the kernel's routes, never to send to.
+_ANY_OTHER = ("198.51.100.1", 9)
 _SIOCGIFADDR = 0x8915  # linux/sockios.h
 
 
@@ -53,9 +55,14 @@ def _why_not(error: OSError) -> str:
 
 
 def own_name() -> str:
-    """What other machines most likely call this one."""
+    """What other machines most likely reach this one by: its full name, else the address it would speak from."""
     name = socket.getfqdn()
-    return name if "." in name and not name.startswith("localhost") else socket.gethostname()
+    if "." in name and not name.startswith("localhost"):
+        return name
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe, contextlib.suppress(OSError):
+        probe.connect(_ANY_OTHER)  # sends nothing; the kernel chooses the address
+        return str(probe.getsockname()[0])
+    return socket.gethostname()
 
 
 def own_names() -> list[str]:

@@ -5,18 +5,16 @@
     committed(mark) ─► offsets and credit of each agent ─► outgoing
 
 A pass is whatever was waiting at the socket: what is cheap together (flushes, calls to browsers) is done once a pass.
-What was appended to history waits in `_pending` under its mark until history says that it is on disk.
+What was appended to history is owed to its agent (`owed`) until history says that it is on disk.
 
 In: messages with the routing id and the authenticated peer of each, and the hub's clock. Out: messages to agents, in
 `outgoing`; news for the watchers. No socket and no clock is touched here.
 """
 
 import logging
-from collections import deque
 from collections.abc import Callable, Collection, Iterable, Sequence
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
-import numpy as np
 from fleetglass_proto import codec, limits, typed
 from fleetglass_proto.errors import ProtocolError
 from fleetglass_proto.messages import VERSION, Interest, RejectCode, Welcome
@@ -25,9 +23,11 @@ from fleetglass_web.view import Gap, LineBatch
 from fleetglass_hub import __version__
 from fleetglass_hub.fleet.fleet import Fleet
 from fleetglass_hub.fleet.linering import LineRing
-from fleetglass_hub.history.recorder import EventRecord, FileRecord, Recorder, Rows, StreamRecord
+from fleetglass_hub.history.recorder import EventRecord, FileRecord, Recorder, StreamRecord
 from fleetglass_hub.ingest.enroll import Enrolment
+from fleetglass_hub.ingest.owed import Owed
 from fleetglass_hub.ingest.refusal import Refusal
+from fleetglass_hub.ingest.refusals import Refusals
 from fleetglass_hub.ingest.session import Session
 from fleetglass_hub.ingest.streams import FileState, HostStreams, StreamState
 
@@ -44,8 +44,6 @@ CREDIT_MIN_BYTES = 2 * limits.BATCH_BYTES
 # A machine that has agent_id of another tries again so often; the hub names it for a while after its last attempt.
 DUPLICATE_RETRY_MS = 10_000
 DUPLICATE_SHOWN_MS = 30_000
-# Answers to connections that are not known, over all of them: rubbish costs no more than this.
-REJECTS_PER_S = 500
 
 
 class News(Protocol):
@@ -59,23 +57,6 @@ class News(Protocol):
 
     def gaps_found(self, gaps: Sequence[Gap]) -> None:
         """Something is missing."""
-
-
-class _Lines(NamedTuple):
-    """Lines or a gap on their way to disk."""
-
-    mark: int
-    state: FileState
-    end: int
-    session: Session
-    sent_bytes: int
-
-
-class _Samples(NamedTuple):
-    """Rows on their way to disk."""
-
-    mark: int
-    rows: Rows
 
 
 class Intake:
@@ -99,7 +80,7 @@ class Intake:
         self.hub_id = hub_id
         self.fleet = fleet
         self.sessions: dict[bytes, Session] = {}
-        self.frames = self.refused = 0
+        self.frames = 0
         self.bytes = 0
         self._ring = ring
         self._recorder = recorder
@@ -109,14 +90,13 @@ class Intake:
         self._by_host: dict[int, Session] = {}
         self._streams: dict[int, HostStreams] = {}
         self._seq = ring.last_seq
-        self._pending: deque[_Lines | _Samples] = deque()
-        self._samples_ms = np.zeros(16, np.int64)  # host -> newest raw_ms on disk
+        self._owed = Owed()
         self._outgoing: list[tuple[bytes, bytes]] = []
         self._heard: list[int] = []
         self._shown: list[LineBatch | Gap] = []
         self._told_mark = 0
         self._duplicates: dict[int, float] = {}
-        self._rejects_left = float(REJECTS_PER_S)
+        self._refusals = Refusals()
         self._interest: dict[int, int] = {}
         self._deaf = ""
 
@@ -133,18 +113,18 @@ class Intake:
                 state.dev, state.inode, state.fp_count, state.fp = file.dev, file.inode, file.fp_count, file.fp
                 state.ended = file.ended
         for host, raw_ms in samples_ms.items():
-            self._grow(host)
-            self._samples_ms[host] = raw_ms
-
-    def _grow(self, host: int) -> None:
-        while host >= len(self._samples_ms):
-            self._samples_ms = np.concatenate((self._samples_ms, np.zeros_like(self._samples_ms)))
+            self._owed.set_samples_ms(host, raw_ms)
 
     def _streams_of(self, host: int) -> HostStreams:
         streams = self._streams.get(host)
         if streams is None:
             streams = self._streams[host] = HostStreams(host)
         return streams
+
+    @property
+    def refused(self) -> int:
+        """Messages that were refused so far."""
+        return self._refusals.total
 
     # One message
 
@@ -178,24 +158,25 @@ class Intake:
                 case typed.Bye():
                     self._bye(session, message)
         except ProtocolError as problem:
-            self._refuse(routing_id, Refusal(RejectCode.MALFORMED, str(problem), 1_000))
+            self._refuse(routing_id, peer, Refusal(RejectCode.MALFORMED, str(problem), 1_000), now_ms)
         except Refusal as refusal:
-            self._refuse(routing_id, refusal)
+            self._refuse(routing_id, peer, refusal, now_ms)
 
     def _first(self, routing_id: bytes, message: typed.Up, peer: str, now_ms: float) -> None:
         if not isinstance(message, typed.Hello):
             raise Refusal(RejectCode.HELLO_FIRST, "this hub does not know the connection: say hello", 0)
         self._hello(routing_id, message, peer, now_ms)
 
-    def _refuse(self, routing_id: bytes, refusal: Refusal) -> None:
-        self.refused += 1
+    def _refuse(self, routing_id: bytes, peer: str, refusal: Refusal, now_ms: float) -> None:
+        self._refusals.total += 1
         session = self.sessions.get(routing_id)
         if session is not None:
             log.warning("host %s: session ended, %s: %s", session.member.name, refusal.code, refusal)
             self._end(session)
-        elif self._rejects_left < 1:
+        elif self._refusals.may_answer():
+            self._refusals.say(peer, refusal, now_ms)
+        else:
             return
-        self._rejects_left -= 1
         self._send(routing_id, codec.encode(refusal.reject()))
 
     def _bye(self, session: Session, message: typed.Bye) -> None:
@@ -264,7 +245,7 @@ class Intake:
         self._end(before)
 
     def _welcome(self, routing_id: bytes, hello: typed.Hello, peer: str, host: int, now_ms: float) -> None:
-        self._grow(host)
+        self.place(now_ms)
         streams = self._streams_of(host)
         session = Session(
             self,
@@ -274,10 +255,10 @@ class Intake:
             self.fleet.members[host],
             streams,
             self._window(),
-            self._uncommitted(host, now_ms),
+            self._owed.uncommitted(host),
             now_ms,
         )
-        session.samples_told_ms = int(self._samples_ms[host])
+        session.samples_told_ms = self._owed.samples_ms(host)
         self.sessions[routing_id] = self._by_host[host] = session
         welcome = Welcome(
             VERSION,
@@ -292,15 +273,6 @@ class Intake:
         self._send(routing_id, codec.encode(welcome))
         if self._interest.get(host):
             self._send(routing_id, codec.encode(Interest(self._interest[host])))
-
-    def _uncommitted(self, host: int, now_ms: float) -> set[int]:
-        """Times of samples of a host that are not on disk yet: it will send them again after a welcome."""
-        self.place(now_ms)
-        found: set[int] = set()
-        for entry in self._pending:
-            if isinstance(entry, _Samples):
-                found.update(entry.rows.raw_ms[entry.rows.hosts == host].tolist())
-        return found
 
     def _window(self) -> int:
         share = CREDIT_TOTAL_BYTES // max(1, len(self.sessions) + 1)
@@ -317,7 +289,7 @@ class Intake:
         """Lines to show and to keep."""
         if not batch.partial:
             mark = self._recorder.append_lines(batch)
-            self._pending.append(_Lines(mark, state, batch.start + len(batch.data), session, sent_bytes))
+            self._owed.owe_lines(mark, state, batch.start + len(batch.data), session, sent_bytes)
             self._ring.add(batch)
         self._shown.append(batch)
 
@@ -325,7 +297,7 @@ class Intake:
         """News of missing bytes, to show and to keep."""
         seq = self.next_seq()
         mark = self._recorder.append_gap(gap, state.file, end, seq)
-        self._pending.append(_Lines(mark, state, end, session, 0))
+        self._owed.owe_lines(mark, state, end, session, 0)
         self._ring.add_gap(seq, gap)
         self._shown.append(gap)
 
@@ -363,8 +335,8 @@ class Intake:
             return
         heard, self._heard = self._heard, []
         self.fleet.heard(heard, now_ms)
-        for rows in self.fleet.flush(now_ms):
-            self._pending.append(_Samples(self._recorder.append_rows(rows), rows))
+        placed = self.fleet.flush(now_ms)
+        self._owed.owe_samples([self._recorder.append_rows(rows) for rows in placed], placed)
         self.fleet.tell_changes()
         if self.fleet.mark != self._told_mark:
             self._told_mark = self.fleet.mark
@@ -386,25 +358,16 @@ class Intake:
 
     def committed(self, mark: int, now_ms: float) -> None:
         """History says that everything up to a mark is on disk: tell the agents whose lines it holds."""
-        told: dict[int, Session] = {}
-        while self._pending and self._pending[0].mark <= mark:
-            entry = self._pending.popleft()
-            if isinstance(entry, _Samples):
-                np.maximum.at(self._samples_ms, entry.rows.hosts, entry.rows.raw_ms)
-                continue
-            entry.state.committed = max(entry.state.committed, entry.end)
-            entry.session.committed_bytes += entry.sent_bytes
-            # The same file may have a newer session by now; it, too, wants to know.
-            session = self._by_host.get(entry.state.stream.host)
+        for host in self._owed.committed(mark):
+            # The lines may have come in a session that is over; the present one wants to know.
+            session = self._by_host.get(host)
             if session is not None:
-                told[id(session)] = session
-        for session in told.values():
-            self._send_commit(session, now_ms)
+                self._send_commit(session, now_ms)
 
     def _send_commit(self, session: Session, now_ms: float) -> None:
         if self._recorder.pending_bytes < CREDIT_TOTAL_BYTES:
             session.credit = max(session.credit, session.committed_bytes + self._window())
-        session.samples_told_ms = int(self._samples_ms[session.member.host])
+        session.samples_told_ms = self._owed.samples_ms(session.member.host)
         session.commit_sent_ms = now_ms
         offsets = session.offsets() if session.untold else []
         self._send(
@@ -414,7 +377,7 @@ class Intake:
     def tick(self, now_ms: float, elapsed_ms: float) -> None:
         """Time has passed; call it a few times a second."""
         self.place(now_ms)
-        self._rejects_left = min(REJECTS_PER_S, self._rejects_left + elapsed_ms * REJECTS_PER_S / 1_000)
+        self._refusals.refill(elapsed_ms)
         due_ms = now_ms - limits.HEARTBEAT_MS
         for session in list(self.sessions.values()):
             if session.commit_sent_ms <= due_ms:
@@ -451,8 +414,7 @@ class Intake:
             self._end(session)
         self._streams.pop(host, None)
         self._interest.pop(host, None)
-        if host < len(self._samples_ms):
-            self._samples_ms[host] = 0
+        self._owed.set_samples_ms(host, 0)
         self._ring.forget(host)
         self.fleet.forget(host)
         self.fleet.tell_changes()

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import random
 import socket
 import time
 
@@ -168,6 +169,35 @@ async def test_rubbish_on_the_port_harms_nobody(hub):
             raw.sendall(data)
     agent.sample({"cpu.user_pct": 1.0})
     await until(lambda: hub.rooms.watcher.rows, "a sample arrives")
+
+
+# ZMTP 3.1: signature, version, mechanism, as-server, filler; then a HELLO command of CURVE.
+GREETING = b"\xff" + bytes(8) + b"\x7f\x03\x01CURVE" + bytes(15) + b"\0" + bytes(31)
+HELLO = b"\x04\xc8\x05HELLO\x01\x00" + bytes(72) + bytes(32) + bytes(8) + bytes(80)
+
+
+@served
+async def test_whatever_a_raw_socket_says_the_agents_go_on(hub):
+    agent = hub.agent()
+    await asyncio.to_thread(agent.join)
+    luck = random.Random(20_261_124)
+
+    def attack():
+        for _ in range(300):
+            data = bytearray(luck.choice((GREETING, GREETING + HELLO, HELLO, luck.randbytes(300))))
+            for _ in range(luck.randrange(4)):
+                data[luck.randrange(len(data))] = luck.randrange(256)
+            with socket.create_connection(("127.0.0.1", hub.sockets.port)) as raw:
+                try:
+                    raw.sendall(data[: luck.randrange(len(data) + 1)])
+                    raw.sendall(luck.randbytes(luck.randrange(2_000)))
+                except OSError:
+                    pass  # the hub has hung up, as it may
+
+    await asyncio.to_thread(attack)
+    agent.lines("/var/log/app.log", b"still here\n")
+    await until(lambda: hub.rooms.watcher.batches, "the agent's line arrives")
+    assert hub.intake.refused == 0
 
 
 def test_a_port_in_use_is_said_in_one_sentence():
