@@ -103,7 +103,9 @@ def _sample_text(message: m.Message) -> bytes:
 
 
 def _row_text(row: Object) -> bytes:
-    values = " ".join(f"{name}={'NaN' if value is None else f'{value:g}'}" for name, value in row["values"].items())
+    values = " ".join(
+        f"{name}={'NaN' if value is None else repr(value).removesuffix('.0')}" for name, value in row["values"].items()
+    )
     return f"{iso(row['time_ms'])} {row['name']} {values}\n".encode("utf-8", "replace")
 
 
