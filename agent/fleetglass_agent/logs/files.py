@@ -1,6 +1,6 @@
 """The only hands on log files: look, open, read. They never wait: what is not a regular file is not opened at all.
 
-`Unreadable` says why a path cannot be followed, and what a person can do about it.
+`seams.Unreadable` says why a path cannot be followed, and what a person can do about it.
 """
 
 import contextlib
@@ -14,6 +14,7 @@ import stat
 from fleetglass_agent.logs import names
 from fleetglass_agent.logs.follower import Look
 from fleetglass_agent.logs.globs import Found, Glob
+from fleetglass_agent.logs.seams import Unreadable
 
 # O_NONBLOCK: a path that turns into a FIFO between look and open must not stop the agent.
 _FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
@@ -28,16 +29,6 @@ _KINDS = {
     stat.S_IFCHR: "is a device",
     stat.S_IFBLK: "is a device",
 }
-
-
-class Unreadable(Exception):  # noqa: N818 - a state of a path, not a fault of the program
-    """A path that cannot be followed. `retry`: that may change without anybody naming another path."""
-
-    def __init__(self, why: str, remedy: str = "", *, retry: bool = False) -> None:
-        super().__init__(why)
-        self.why = why
-        self.remedy = remedy
-        self.retry = retry
 
 
 class Files:

@@ -18,16 +18,18 @@ from fleetglass_proto.identity import Fingerprint, fingerprint
 from fleetglass_proto.messages import Event, EventKind, Field, KnownStream
 
 from fleetglass_agent.logs import inotify, names
-from fleetglass_agent.logs.checkpoint import Done, Saved, SavedStream
-from fleetglass_agent.logs.files import Files, Unreadable, permission_remedy
+from fleetglass_agent.logs.checkpoint import Saved, SavedStream
+from fleetglass_agent.logs.done import NEVER, DoneFiles
+from fleetglass_agent.logs.files import Files, permission_remedy
 from fleetglass_agent.logs.follower import Generation, Look, Phase
-from fleetglass_agent.logs.globs import FOLDERS_MAX, Found, Glob
 from fleetglass_agent.logs.inotify import Inotify
+from fleetglass_agent.logs.paths import Paths
 from fleetglass_agent.logs.restore import restore, saved_file
 from fleetglass_agent.logs.roundrobin import RoundRobin
+from fleetglass_agent.logs.seams import Out, Turn, Unreadable
 from fleetglass_agent.logs.settings import TailSettings
 from fleetglass_agent.logs.skipped import Skipped
-from fleetglass_agent.logs.stream import Out, Stream, Turn
+from fleetglass_agent.logs.stream import Stream
 from fleetglass_agent.logs.watcher import Watcher
 
 RESCAN_MS = 1_000
@@ -37,10 +39,6 @@ WATCH_AGAIN_MS = 30_000
 # Each second so many paths are looked at, whatever the kernel told or did not tell: a file of an overlay's lower layer
 # is written to in another one.
 SLICE = 64
-# A folder that changed less than this ago may change again within the same tick of the file system's clock.
-SAME_TICK_NS = 2_000_000_000
-# Finished files that still match a glob, and copies: remembered so that they are not read again.
-DONE_MAX = 4_096
 # Files beyond the limit are looked at this often: one that grew takes the place of one that was quiet.
 OVERFULL_MS = 10_000
 # Notices that wait for a hub.
@@ -84,21 +82,26 @@ class Followed:
         self.is_changed = False  # the checkpoint should say something new
         self.must_sync = False  # ... and survive even a crash of the machine before anything is read
         self._settings = settings
-        self._globs = [Glob(one) for one in settings.globs]
-        self._excludes = [Glob(one) for one in settings.excludes]
-        self._met_globs: set[str] = set()
         self._wall_ms = wall_ms
         self._files = files or Files()
         self._new_number = new_number
         self._events: deque[Event] = deque(maxlen=EVENTS_MAX)
         self._watcher: Watcher[Stream] = Watcher(self.note, make_inotify)
+        self._paths = Paths(
+            settings,
+            self._files,
+            wall_ms,
+            watch=self._watcher.watch_folders,
+            unlistable=self._unlistable,
+            note=self.note,
+        )
         self._row: RoundRobin[Stream] = RoundRobin()
         self._numbers: dict[str, int] = {}
         self._by_number: dict[int, Stream] = {}
         self._owners: dict[tuple[int, int], Stream] = {}
         self._claimed: dict[tuple[int, int], str] = {}  # files that a stream will take up, later in the start
         self._watches: dict[int, tuple[int | None, tuple[int, int]]] = {}  # handle -> watch, identity
-        self._done: dict[tuple[int, int], Done] = {}
+        self._done = DoneFiles()
         self._suspects: set[str] = set()  # rotated names whose content is still too short to tell
         self._polled: set[Stream] = set()
         self._linked: set[Stream] = set()
@@ -107,8 +110,6 @@ class Followed:
         self._overfull: set[str] = set()  # not followed because of the limit
         self._overfull_ms = 0
         self._is_full_told = False
-        self._cut_told: set[str] = set()
-        self._folders: dict[str, int | None] = {}
         self._rescan_ms = 0
         self._poll_ms = 0
         self._watch_again_ms = 0
@@ -121,10 +122,10 @@ class Followed:
     def start(self, saved: Saved | None, now_ms: int, *, is_lost: bool = False) -> None:
         """Find the files of the last run, then all that match now. `is_lost`: there was a checkpoint, but no more."""
         self._now_ms = now_ms
-        paths = self._expand()
+        paths = self._paths.expand()
         if saved is not None:
-            self._met_globs = set(saved.globs)
-            self._done = {(one.dev, one.inode): one for one in saved.done}
+            self._paths.met = set(saved.globs)
+            self._done = DoneFiles(saved.done)
             elsewhere: dict[tuple[int, int], str] = {}
             for path in paths:
                 look = self._look_quietly(path)
@@ -148,13 +149,11 @@ class Followed:
     def reload(self, settings: TailSettings, now_ms: int) -> None:
         """Other globs: what matches still goes on where it is; what does not any more is let go."""
         self._settings = settings
-        self._globs = [Glob(one) for one in settings.globs]
-        self._excludes = [Glob(one) for one in settings.excludes]
-        self._folders = {}
-        for path in [one.path for one in self.skipped.all() if not self.wants(one.path)]:
+        self._paths.set(settings)
+        for path in [one.path for one in self.skipped.all() if not self._paths.wants(one.path)]:
             self.skipped.forget(path)
         for path, stream in list(self.streams.items()):
-            if not self.wants(path):
+            if not self._paths.wants(path):
                 self._remember_all(stream)
                 self._drop(stream, "no glob names it any more")
         self._scan(now_ms)
@@ -163,10 +162,6 @@ class Followed:
     def _max_streams(self) -> int:
         # Commands are streams, too, and a session has one limit for all.
         return min(self._settings.max_streams, limits.STREAMS - len(self._settings.commands))
-
-    def wants(self, path: str) -> bool:
-        """Whether a glob names this path and none excludes it."""
-        return any(one.matches(path) for one in self._globs) and not any(one.matches(path) for one in self._excludes)
 
     # -- seen ---------------------------------------------------------------------------------------------------------
 
@@ -199,7 +194,7 @@ class Followed:
                 is_rescan = True
             elif path in self.streams:
                 self._look(self.streams[path], now_ms)
-            elif mask & (inotify.IN_CREATE | inotify.IN_MOVED_TO) and self.wants(path):
+            elif mask & (inotify.IN_CREATE | inotify.IN_MOVED_TO) and self._paths.wants(path):
                 self._meet(path, now_ms)
             elif mask & (inotify.IN_DELETE | inotify.IN_MOVED_FROM):
                 self.skipped.forget(path)
@@ -223,7 +218,7 @@ class Followed:
                 self._look(stream, now_ms)
             for path in list(self._suspects):
                 self._meet(path, now_ms)
-            if self._is_folder_changed():
+            if self._paths.is_changed():
                 self._scan(now_ms)
             self._let_go_deleted()
         if self._polled and now_ms >= self._watch_again_ms:
@@ -324,25 +319,19 @@ class Followed:
     # -- the keeper's side, for streams -------------------------------------------------------------------------------
 
     def new_number(self) -> int:
-        """See `stream.Keeper`."""
+        """See `seams.Keeper`."""
         return self._new_number()
 
     def is_known(self, look: Look) -> bool:
-        """See `stream.Keeper`."""
+        """See `seams.Keeper`."""
         return (look.dev, look.inode) in self._owners or (look.dev, look.inode) in self._claimed
 
     def position(self, look: Look, head: bytes) -> int | None:
-        """See `stream.Keeper`: a finished file that came back goes on at its end; a copy is never read."""
-        done = self._done.get((look.dev, look.inode))
-        if done is None:
-            return 0
-        if not Fingerprint(done.fp_count, bytes.fromhex(done.fp)).matches(head):
-            del self._done[look.dev, look.inode]  # the inode was used again
-            return 0
-        return done.end if look.size > done.end else None
+        """See `seams.Keeper`: a finished file that came back goes on at its end; a copy is never read."""
+        return self._done.position(look, head)
 
     def opened(self, stream: Stream, generation: Generation, look: Look) -> None:
-        """See `stream.Keeper`."""
+        """See `seams.Keeper`."""
         handle = generation.handle
         assert handle is not None
         identity = (look.dev, look.inode)
@@ -374,7 +363,7 @@ class Followed:
         return streams[first : self._slice_at]
 
     def closing(self, stream: Stream, generation: Generation) -> None:
-        """See `stream.Keeper`."""
+        """See `seams.Keeper`."""
         handle = generation.handle
         watch, identity = self._watches.pop(handle, (None, (0, 0))) if handle is not None else (None, (0, 0))
         if watch is not None:
@@ -382,7 +371,7 @@ class Followed:
         self._owners.pop(identity, None)
 
     def changed(self) -> None:
-        """See `stream.Keeper`."""
+        """See `seams.Keeper`."""
         self.is_changed = True
 
     def note(self, text: str) -> None:
@@ -394,12 +383,12 @@ class Followed:
     def saved(self) -> Saved:
         """The checkpoint as of now."""
         return Saved(
-            tuple(sorted(self._met_globs)),
+            tuple(sorted(self._paths.met)),
             tuple(
                 SavedStream(path, stream.number, tuple(saved_file(one) for one in stream.follower.generations))
                 for path, stream in self.streams.items()
             ),
-            tuple(self._done.values()),
+            self._done.all(),
         )
 
     def status(self) -> list[FollowedFile]:
@@ -421,34 +410,8 @@ class Followed:
 
     # -- paths --------------------------------------------------------------------------------------------------------
 
-    def _expand(self) -> list[str]:
-        """All matching paths, first glob first; folders are watched before they are read."""
-        found: list[Found] = []
-        for _ in range(3):
-            found = [self._files.expand(glob) for glob in self._globs]
-            folders = {folder for one in found for folder in one.folders}
-            wall_ns = self._wall_ms() * 1_000_000
-            self._folders = {folder: self._changed_ns(folder, wall_ns) for folder in folders}
-            if not self._watcher.watch_folders(folders):
-                break
-        for glob, one in zip(self._globs, found, strict=True):
-            if one.is_cut and glob.pattern not in self._cut_told:
-                self._cut_told.add(glob.pattern)
-                self.note(
-                    f"{names.shown(glob.pattern)} crosses more than {FOLDERS_MAX} folders; the rest is not looked at"
-                )
-        paths: dict[str, None] = {}
-        for one in found:
-            for path in one.paths:
-                if not any(exclude.matches(path) for exclude in self._excludes):
-                    paths[path] = None
-            for folder, error in one.unlistable.items():
-                why = f"cannot be listed: {(error.strerror or str(error)).lower()}"
-                self.skipped.add(folder, why, permission_remedy(folder), now_ms=self._now_ms, retry=False)
-        return list(paths)
-
     def _scan(self, now_ms: int) -> None:
-        self._take(self._expand(), now_ms)
+        self._take(self._paths.expand(), now_ms)
 
     def _take(self, paths: list[str], now_ms: int, *, is_lost: bool = False) -> None:
         present = set(paths)
@@ -456,21 +419,21 @@ class Followed:
             if path not in present or stream in self._leaving:
                 self._look(stream, now_ms)
         for skip in self.skipped.all():
-            if skip.path not in present and skip.path not in self._folders:
+            if skip.path not in present and not self._paths.is_folder(skip.path):
                 self.skipped.forget(skip.path)
-        new_globs = [glob for glob in self._globs if glob.pattern not in self._met_globs]
         for path in paths:
             if path in self.streams:
                 self._look(self.streams[path], now_ms)
             else:
-                old = bool(new_globs) and not any(
-                    glob.matches(path) for glob in self._globs if glob.pattern in self._met_globs
-                )
-                self._meet(path, now_ms, is_old=old, is_unproven=old and is_lost)
-        if new_globs:
-            self._met_globs |= {glob.pattern for glob in new_globs}
+                is_old = self._paths.is_first_met(path)
+                self._meet(path, now_ms, is_old=is_old, is_unproven=is_old and is_lost)
+        if self._paths.meet_all():
             self.is_changed = True
-        self._forget_dead(paths)
+        self._done.forget_dead(paths, self._look_quietly)
+
+    def _unlistable(self, folder: str, error: OSError) -> None:
+        why = f"cannot be listed: {(error.strerror or str(error)).lower()}"
+        self.skipped.add(folder, why, permission_remedy(folder))
 
     def _meet(self, path: str, now_ms: int, *, is_old: bool = False, is_unproven: bool = False) -> None:
         """A path that matches and is no stream yet. `is_old`: it was there before anybody looked."""
@@ -538,7 +501,7 @@ class Followed:
                 if len(head) < limits.FINGERPRINT_BYTES:
                     self._suspects.add(path)  # it may still grow, and differ
                 else:
-                    self._remember(path, look, fingerprint(head), limits.OFFSET_MAX)
+                    self._done.add(path, look, fingerprint(head), NEVER)
                 return True
         return False
 
@@ -591,7 +554,7 @@ class Followed:
         for generation in stream.follower.generations:
             if generation.handle is not None and error.errno == errno.ESTALE:
                 look = Look(generation.dev, generation.inode, generation.size, 1, generation.mtime_ns)
-                self._remember(stream.path, look, generation.fp, generation.read)
+                self._done.add(stream.path, look, generation.fp, generation.read)
                 stream.release(generation)
 
     def _plan(self, stream: Stream) -> None:
@@ -613,9 +576,9 @@ class Followed:
     def _drop_done(self, stream: Stream) -> None:
         for generation in stream.follower.drop_done():
             if generation.handle is not None:
-                if self.wants(stream.path):
+                if self._paths.wants(stream.path):
                     look = self._files.look_open(generation.handle)
-                    self._remember(stream.path, look, generation.fp, generation.end or 0)
+                    self._done.add(stream.path, look, generation.fp, generation.end or 0)
                 self.closing(stream, generation)
                 self._files.close(generation.handle)
             self.is_changed = True
@@ -659,38 +622,11 @@ class Followed:
         for generation in stream.follower.generations:
             if generation.handle is not None and generation.phase is not Phase.ENDED:
                 look = self._files.look_open(generation.handle)
-                self._remember(stream.path, look, generation.fp, generation.read)
-
-    def _remember(self, path: str, look: Look, print_: Fingerprint, end: int) -> None:
-        self._done[look.dev, look.inode] = Done(path, look.dev, look.inode, print_.count, print_.digest.hex(), end)
-        while len(self._done) > DONE_MAX:
-            del self._done[next(iter(self._done))]
-
-    def _forget_dead(self, paths: list[str]) -> None:
-        """Identities that no path has any more are forgotten, before their inode is used again."""
-        if not self._done:
-            return
-        places = {*paths, *(one.path for one in self._done.values())}
-        alive = {(look.dev, look.inode) for path in places if (look := self._look_quietly(path)) is not None}
-        dead = [identity for identity in self._done if identity not in alive]
-        for identity in dead:
-            del self._done[identity]
+                self._done.add(stream.path, look, generation.fp, generation.read)
 
     def _row_all(self) -> None:
         for stream in self.streams.values():
             self._row.add(stream)
-
-    def _is_folder_changed(self) -> bool:
-        wall_ns = self._wall_ms() * 1_000_000
-        return any(
-            changed_ns is None or self._changed_ns(folder, wall_ns) != changed_ns
-            for folder, changed_ns in self._folders.items()
-        )
-
-    def _changed_ns(self, folder: str, wall_ns: int) -> int | None:
-        """None if the change is so fresh that another one may follow unseen."""
-        changed_ns = self._files.changed_ns(folder)
-        return None if abs(wall_ns - changed_ns) < SAME_TICK_NS else changed_ns
 
     def _look_quietly(self, path: str) -> Look | None:
         try:

@@ -11,7 +11,7 @@ from fleetglass_proto.messages import BatchFlag, Event, EventKind, Field, KnownS
 from fleetglass_agent.logs import names
 from fleetglass_agent.logs.follower import PARTIAL_MS, Why
 from fleetglass_agent.logs.lines import LONG_LINE, LineCutter
-from fleetglass_agent.logs.stream import Out, Turn
+from fleetglass_agent.logs.seams import Out, Turn
 
 # A line without end must not fill the spool: so much of it is passed over at a time.
 SKIP_BYTES = 256 << 10

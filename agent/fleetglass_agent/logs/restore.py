@@ -15,10 +15,10 @@ from fleetglass_proto.identity import Fingerprint
 
 from fleetglass_agent.logs import names
 from fleetglass_agent.logs.checkpoint import SavedFile, SavedStream
-from fleetglass_agent.logs.files import Unreadable
 from fleetglass_agent.logs.follower import Generation, Look, Phase, Why
 from fleetglass_agent.logs.lines import LineCutter
-from fleetglass_agent.logs.stream import Hands, Stream
+from fleetglass_agent.logs.seams import Hands, Unreadable
+from fleetglass_agent.logs.stream import Stream
 
 
 def restore(

@@ -20,9 +20,9 @@ from fleetglass_agent.logs.command import GRACE_S, Command
 from fleetglass_agent.logs.followed import Followed, FollowedFile, random_number
 from fleetglass_agent.logs.inotify import Inotify
 from fleetglass_agent.logs.output import Output
+from fleetglass_agent.logs.seams import Out, Turn
 from fleetglass_agent.logs.settings import TailSettings
 from fleetglass_agent.logs.spool import Spool
-from fleetglass_agent.logs.stream import Out, Turn
 
 # Progress is written this often: the hub's offsets are the truth, so this is only for a hub that lost its disk.
 SAVE_MS = 10_000

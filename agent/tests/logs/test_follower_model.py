@@ -2,8 +2,8 @@
 
 from fleetglass_agent.logs.followed import Followed
 from fleetglass_agent.logs.inotify import NoInotify
+from fleetglass_agent.logs.seams import Turn
 from fleetglass_agent.logs.settings import TailSettings
-from fleetglass_agent.logs.stream import Turn
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule

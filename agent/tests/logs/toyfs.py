@@ -3,9 +3,9 @@
 It has the face of `files.Files`, so the real follower runs on it, and the hands of a writer and of a logrotate.
 """
 
-from fleetglass_agent.logs.files import Unreadable
 from fleetglass_agent.logs.follower import Look
 from fleetglass_agent.logs.globs import Found
+from fleetglass_agent.logs.seams import Unreadable
 
 
 class Inode:
