@@ -75,7 +75,8 @@ class LogRate {
 
   #value(ring: Float64Array, second: number): number {
     if (!(second >= this.#since)) return Number.NaN;
-    if (second > this.#newest) return 0;
+    // While the hub is away nobody counts.
+    if (second > this.#newest) return hub.link.state === "open" ? 0 : Number.NaN;
     if (second <= this.#newest - COLUMNS) return Number.NaN;
     const value = ring[second % COLUMNS]!;
     return Number.isNaN(value) ? 0 : value;

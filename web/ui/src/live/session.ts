@@ -50,7 +50,7 @@ interface Subscription {
 
 // A hub that restarts is back within a second or two; a network that is down should not be hammered.
 const FIRST_RETRY_MS = 300;
-const LONGEST_RETRY_MS = 8_000;
+const LONGEST_RETRY_MS = 5_000;
 // A socket that neither opens nor fails: a proxy or a stopped hub holds it.
 const OPEN_WITHIN_MS = 8_000;
 // A fleet may be silent for good reason (all hosts lost), a frozen hub for a bad one. After this we ask it by HTTP.
