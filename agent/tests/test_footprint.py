@@ -31,7 +31,7 @@ def test_a_running_agent_has_loaded_nothing_heavy(tmp_path):
     log = tmp_path / "app.log"
     log.write_text("")
     command = [sys.executable, "-c", RUN, "run", "--hub", hub.endpoint, "--state", str(tmp_path / "state"),
-               "--tail", str(log), "--interval", "0.1", "--command", "x=echo hello"]  # fmt: skip
+               "--tail", str(log), "--interval", "0.1"]  # fmt: skip
     try:
         ended = subprocess.run(command, capture_output=True, text=True, timeout=30, env=hub.environment, check=False)
     finally:

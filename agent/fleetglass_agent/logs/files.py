@@ -77,6 +77,11 @@ class Files:
         if not stat.S_ISREG(seen.st_mode):  # swapped between look and open
             os.close(handle)
             return None
+        try:
+            os.pread(handle, 1, 0)  # some of /proc and /sys call themselves files and cannot be read
+        except OSError as error:
+            os.close(handle)
+            raise _unreadable(path, error)
         return handle, _look(seen)
 
     def look_open(self, handle: int) -> Look:

@@ -472,10 +472,17 @@ class Followed:
             return
         self.skipped.remove(path)
         stream = self._add_stream(path)
-        if is_old and not self._settings.from_start:
-            position = stream.last_newline_before(handle, look.size)
-            self.must_sync = True
-        generation = stream.meet(handle, look, position, now_ms)
+        try:
+            if is_old and not self._settings.from_start:
+                position = stream.last_newline_before(handle, look.size)
+                self.must_sync = True
+            generation = stream.meet(handle, look, position, now_ms)
+        except OSError as error:  # some of /proc call themselves files of a size, and cannot be read there
+            if not any(one.handle == handle for one in stream.follower.generations):
+                self._files.close(handle)
+            self._drop(stream, "it cannot be read")
+            self.skipped.add(path, f"cannot be read: {(error.strerror or str(error)).lower()}", is_told=False)
+            return
         generation.unproven = is_unproven
         self._plan(stream)
 

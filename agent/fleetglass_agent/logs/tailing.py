@@ -10,19 +10,21 @@ kept in the state folder; without one they come from the hub, and that is said.
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from fleetglass_proto.messages import Event, KnownStream, LineBatch
 
 from fleetglass_agent.logs import names
 from fleetglass_agent.logs.checkpoint import Checkpoint, Corrupt
-from fleetglass_agent.logs.command import GRACE_S, Command
 from fleetglass_agent.logs.followed import Followed, FollowedFile, random_number
 from fleetglass_agent.logs.inotify import Inotify
 from fleetglass_agent.logs.output import Output
 from fleetglass_agent.logs.seams import Out, Turn
 from fleetglass_agent.logs.settings import TailSettings
 from fleetglass_agent.logs.spool import Spool
+
+if TYPE_CHECKING:
+    from fleetglass_agent.logs.command import Command
 
 # Progress is written this often: the hub's offsets are the truth, so this is only for a hub that lost its disk.
 SAVE_MS = 10_000
@@ -40,6 +42,8 @@ AWAY_DAMP_MS = 50
 # The messages of one `pull`: a bound for the many small batches of many files.
 PULL_MESSAGES = 512
 STARVED_MS = 20
+# All commands together have so long to end: the agent itself is to be gone a second after SIGTERM.
+CLOSE_S = 0.4
 # Streams of commands are numbered from here, files from 1.
 COMMAND_NUMBERS = 1_000_000
 
@@ -257,7 +261,7 @@ class Tailing:
         self._files.close()
         for command, _ in self._commands.values():
             command.ask_to_end()
-        deadline = time.monotonic() + GRACE_S
+        deadline = time.monotonic() + CLOSE_S
         for command, _ in self._commands.values():
             command.close(max(deadline - time.monotonic(), 0))
 
@@ -288,6 +292,9 @@ class Tailing:
         number = next(one for one in range(COMMAND_NUMBERS, COMMAND_NUMBERS + len(taken) + 1) if one not in taken)
         output = Output(number, name, spool, self._settings.max_line_bytes)
         output.rewind(self._known_commands.get(names.shown(name)))
+        # Only here: the standard library's subprocess costs 1.2 MB resident, and most agents run no commands.
+        from fleetglass_agent.logs.command import Command
+
         self._commands[name] = (Command(name, text, spool, self._files.note, output.grew), output)
 
     def _is_due(self, output: Output) -> bool:
