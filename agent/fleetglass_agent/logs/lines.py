@@ -86,10 +86,10 @@ class LineCutter:
                 pos = self._text(pieces, data, pos, end, origin, full=full and pos == base, final=final)
                 break
             run_end = end - len(data[run:end].lstrip(b"\0"))
-            if self.newline is not PLAIN:
+            if self.newline != PLAIN:
                 run += (run + origin) & 1
                 run_end -= (run_end + origin) & 1
-            if run_end >= end - (self.newline is not PLAIN) and not final:
+            if run_end >= end - (self.newline != PLAIN) and not final:
                 hole = run + origin
                 pos = self._text(pieces, data, pos, run, origin, full=False, final=False)
                 break
@@ -147,7 +147,7 @@ class LineCutter:
         return pos
 
     def _after_last(self, data: bytes, low: int, high: int, origin: int) -> int:
-        if self.newline is PLAIN:
+        if self.newline == PLAIN:
             found = data.rfind(b"\n", low, high)
             return found + 1 if found >= 0 else -1
         found = data.rfind(self.newline, low, high)
@@ -157,6 +157,6 @@ class LineCutter:
 
     def _after_first(self, data: bytes, low: int, high: int, origin: int) -> int:
         found = data.find(self.newline, low, high)
-        while found >= 0 and self.newline is not PLAIN and (found + origin) & 1:
+        while found >= 0 and self.newline != PLAIN and (found + origin) & 1:
             found = data.find(self.newline, found + 1, high)
         return found + len(self.newline) if found >= 0 else -1
