@@ -5,9 +5,12 @@ In: a path. Out: connections with the settings that this history needs. A shell:
 A file is used whole or not at all: what is damaged, foreign or newer than this program is named with what to do.
 """
 
+import logging
 import os
 import sqlite3
 from importlib import resources
+
+log = logging.getLogger(__name__)
 
 FILE_NAME = "history.sqlite"
 # A chunk of some KB takes a whole page of its own where pages are small: 1.7 bytes a sample with 4 KiB, 1.06 with 64.
@@ -15,9 +18,7 @@ PAGE_BYTES = 65_536
 # "FGHS" in a history that is in use, "FGBK" in a backup: what lies beside a backup belongs to another file.
 LIVE_ID = 0x46474853
 BACKUP_ID = 0x4647424B
-VERSION = 1
-# Each step takes a file from its version to the next, in one transaction. Step 0 makes an empty file.
-STEPS: dict[int, str] = {}
+VERSION = 2
 # Up to this size the whole structure is checked at the start, at some GB/s; larger files are checked by `doctor`.
 CHECK_BYTES = 256 << 20
 BUSY_MS = 10_000
@@ -87,12 +88,13 @@ def _prepared(path: str, is_new: bool) -> sqlite3.Connection:
             connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
         else:
             _check(connection, path)
+            _refuse_foreign(connection, path)
         connection.execute("PRAGMA journal_mode = WAL")
         # What was acknowledged must survive the machine: one fsync a commit. NORMAL would lose the last commits.
         connection.execute("PRAGMA synchronous = FULL")
         # Checkpoints are made beside the commits (see `checkpoint`), not inside them.
         connection.execute("PRAGMA wal_autocheckpoint = 0")
-        _upgrade(connection, path, is_new)
+        _upgrade(connection, path)
     except BaseException:
         connection.close()
         raise
@@ -110,26 +112,35 @@ def structure_problem(connection: sqlite3.Connection) -> str:
     return "" if found == "ok" else " ".join(str(found).split())
 
 
-def _upgrade(connection: sqlite3.Connection, path: str, is_new: bool) -> None:
-    version = connection.execute("PRAGMA user_version").fetchone()[0]
-    application = connection.execute("PRAGMA application_id").fetchone()[0]
-    if not is_new and application not in (LIVE_ID, BACKUP_ID) and _has_tables(connection):
+def _number(connection: sqlite3.Connection, name: str) -> int:
+    return int(connection.execute(f"PRAGMA {name}").fetchone()[0])
+
+
+def _refuse_foreign(connection: sqlite3.Connection, path: str) -> None:
+    """Before anything is changed in it."""
+    version = _number(connection, "user_version")
+    if _number(connection, "application_id") not in (LIVE_ID, BACKUP_ID) and _has_tables(connection):
         raise HistoryError(f"{path} is a database of another program; move it aside or choose another folder: --data")
     if version > VERSION:
         raise HistoryError(
             f"{path} was written by a newer fleetglass (format {version}, this one reads up to {VERSION}): "
             f"upgrade the hub, or put the backup from before the upgrade in its place"
         )
-    if version == VERSION and application == LIVE_ID:
+
+
+def _upgrade(connection: sqlite3.Connection, path: str) -> None:
+    version = _number(connection, "user_version")
+    if version == VERSION and _number(connection, "application_id") == LIVE_ID:
         return
     connection.execute("BEGIN IMMEDIATE")
     try:
         if version == 0:
-            run_script(connection, resources.files(__package__).joinpath("schema.sql").read_text(encoding="utf-8"))
+            run_script(connection, _script("schema.sql"))
             connection.execute("INSERT INTO meta VALUES ('history_id', ?)", (os.urandom(8),))
         else:
             for step in range(version, VERSION):
-                run_script(connection, STEPS[step])
+                run_script(connection, _script(f"upgrade_{step}.sql"))
+            log.info("%s was upgraded from format %d to %d", path, version, VERSION)
         connection.execute(f"PRAGMA user_version = {VERSION}")
         connection.execute(f"PRAGMA application_id = {LIVE_ID}")
         connection.execute("COMMIT")
@@ -137,6 +148,10 @@ def _upgrade(connection: sqlite3.Connection, path: str, is_new: bool) -> None:
         connection.execute("ROLLBACK")
         raise
     connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
+
+def _script(name: str) -> str:
+    return resources.files(__package__).joinpath(name).read_text(encoding="utf-8")
 
 
 def _has_tables(connection: sqlite3.Connection) -> bool:

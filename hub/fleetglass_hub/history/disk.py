@@ -20,6 +20,7 @@ from fleetglass_hub.history import database, journal
 from fleetglass_hub.history.groupcommit import EARLY_BYTES, LINES_WAIT_S, ROWS_WAIT_S, Group, GroupCommit
 from fleetglass_hub.history.journal import Journal
 from fleetglass_hub.history.logreader import LogReader
+from fleetglass_hub.history.packing import Packer
 from fleetglass_hub.history.readers import Readers
 from fleetglass_hub.history.recorder import (
     EventRecord,
@@ -31,6 +32,7 @@ from fleetglass_hub.history.recorder import (
 )
 from fleetglass_hub.history.records import Forget, GapRecord, Item, SchemaRecord
 from fleetglass_hub.history.samplereader import SampleReader
+from fleetglass_hub.history.samplestore import SampleStore
 from fleetglass_hub.history.store import Store
 from fleetglass_hub.history.waiting import WaitingLines
 from fleetglass_hub.history.warm import contiguous_lines, follows
@@ -41,17 +43,23 @@ log = logging.getLogger(__name__)
 ROWS_HELD_BYTES = 512 << 20
 
 
+def now_ms() -> float:
+    """The machine's clock."""
+    return time.time() * 1_000
+
+
 class DiskHistory:
     """See `Recorder`.
 
     Args:
         folder: where the database and its journal are.
+        clock: the hub's, ms since 1970 UTC.
 
     Raises:
         HistoryError: the database cannot be used; the text says what to do.
     """
 
-    def __init__(self, folder: str) -> None:
+    def __init__(self, folder: str, clock: Callable[[], float] = now_ms) -> None:
         self.path = os.path.join(folder, database.FILE_NAME)
         self._store = Store(database.open_writer(self.path))
         self.history_id: bytes = self._store.meta("history_id")
@@ -80,11 +88,22 @@ class DiskHistory:
         self._committed: Callable[[int], None] | None = None
         self._commit = GroupCommit(
             self._store, self.path, self._waiting, self._condition, self._turn, self._take, self._due_s,
-            self._settled, self._tell,
+            self._settled, self._tell, clock,
         )  # fmt: skip
         self._readers = Readers(self.path)
+        self._sample_store = SampleStore()
+        self._packer = Packer(
+            self._store.connection, self._sample_store, self._schemas, self._commit.transaction, clock
+        )
+        for job in (self._packer.pack_minutes, self._packer.pack_hours, self._packer.pack_coarse):
+            self._commit.add_regular(job)
         self._samples = SampleReader(
-            self._readers, lambda: (*self._committing_rows, *self._rows), self._schemas, self._condition, self._turn
+            self._readers,
+            self._sample_store,
+            lambda: (*self._committing_rows, *self._rows),
+            self._schemas,
+            self._condition,
+            self._turn,
         )
         self._logs = LogReader(self._readers, self.history_id, self._waiting, self._paths, self._condition, self._turn)
 
@@ -122,6 +141,7 @@ class DiskHistory:
         schemas = store.schemas()
         hosts, streams, files = store.hosts(), store.streams(), store.files()
         self._know(streams)
+        self._sample_store.load(store.connection)
         self._schemas.update(schemas)
         paths = {(stream.host, stream.stream): stream.path for stream in streams}
         for row, row_bytes, batches in store.hot_lines(paths):
@@ -333,6 +353,23 @@ class DiskHistory:
             self._waiting.forget(host)
             self._paths.pop(host, None)
         self.flush()
+
+    def _pending_rows(self) -> Sequence[Rows]:
+        return (*self._committing_rows, *self._rows)
+
+    async def tidy(self) -> None:
+        """Do at once what is otherwise done every few seconds: pack, re-pack, delete what is too old."""
+        done = asyncio.Event()
+        loop = asyncio.get_running_loop()
+
+        def work() -> bool:
+            while self._commit.tidy():
+                pass
+            loop.call_soon_threadsafe(done.set)
+            return False
+
+        self._commit.submit(work)
+        await done.wait()
 
     def figures(self) -> Mapping[str, float]:
         """See `Recorder`."""

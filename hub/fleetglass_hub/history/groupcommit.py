@@ -67,6 +67,7 @@ class GroupCommit:
         due_s: when the next group is due, monotonic; None: nothing waits. Called with `condition` held.
         settled: a group is committed; called on this thread.
         told: the state has changed: a group was committed, or `problem` is another. Called on this thread.
+        clock: the hub's, ms since 1970 UTC.
         turn: held from COMMIT until memory knows of it, so that a reader sees each line once.
     """
 
@@ -81,6 +82,7 @@ class GroupCommit:
         due_s: Callable[[], float | None],
         settled: Callable[[Group], None],
         told: Callable[[], None],
+        clock: Callable[[], float],
     ) -> None:
         self.problem = ""
         self.commits = 0
@@ -95,6 +97,7 @@ class GroupCommit:
         self._due_s = due_s
         self._settled = settled
         self._told = told
+        self._clock = clock
         self._jobs: list[Job] = []
         self._regular: list[Job] = [self._pack_old, self._rewrite]
         self._is_closing = False
@@ -250,13 +253,18 @@ class GroupCommit:
                 # The next commit meets the same trouble and says so; what tidies up can wait.
                 log.debug("tidying up stopped: %s", error)
 
+    def tidy(self) -> bool:
+        """Do every regular job once; True if any of them has more to do. On the writing thread."""
+        more = [job() for job in self._regular]
+        return any(more)
+
     def transaction(self) -> "_Transaction":
         """A transaction for a job."""
         return _Transaction(self._store.connection, self._turn)
 
     def _pack_old(self) -> bool:
         with self._condition:
-            plan = self._waiting.plan_old(self._last_seq, time.time() * 1_000 - HOT_MS)
+            plan = self._waiting.plan_old(self._last_seq, self._clock() - HOT_MS)
         if plan.packed:
             self._carry_out(plan, self._waiting.settle)
         return False

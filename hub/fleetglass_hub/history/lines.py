@@ -70,11 +70,12 @@ class Unit(NamedTuple):
     data: bytes
 
 
-def _compressor() -> zstandard.ZstdCompressor:
-    if not hasattr(_local, "compressor"):
+def _compressor(level: int) -> zstandard.ZstdCompressor:
+    name = f"compressor_{level}"
+    if not hasattr(_local, name):
         # The checksum names damage that SQLite's own checks do not see.
-        _local.compressor = zstandard.ZstdCompressor(level=LEVEL, write_checksum=True)
-    compressor: zstandard.ZstdCompressor = _local.compressor
+        setattr(_local, name, zstandard.ZstdCompressor(level=level, write_checksum=True))
+    compressor: zstandard.ZstdCompressor = getattr(_local, name)
     return compressor
 
 
@@ -85,9 +86,9 @@ def _decompressor() -> zstandard.ZstdDecompressor:
     return decompressor
 
 
-def compress(data: bytes) -> bytes:
+def compress(data: bytes, level: int = LEVEL) -> bytes:
     """One zstd frame; any thread may call it."""
-    return _compressor().compress(data)
+    return _compressor(level).compress(data)
 
 
 def decompress(data: bytes) -> bytes:

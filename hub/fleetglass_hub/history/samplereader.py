@@ -1,22 +1,42 @@
-"""Past values of many series in steps, from whatever holds them: memory, rows of single commits.
+"""Past values of many series in steps, from whatever holds them: memory, commits, minutes, hours, coarser steps.
 
-In: queries. Out: series. A shell: it reads the database, on a reader's thread. What was appended and what is on disk
-are looked at in one moment, so that no sample is missed or counted twice; one that came twice counts as it came last.
+    hour   13     14     15     16     17          each hour of a host from one kind of place:
+           │ 1 min│ 1 min│ 10 s │ raw  │ fresh      the coarsest steps that fit into those asked for; raw where there
+                                                   are none; raw and fresh together where samples still come in
+
+What was appended and what is on disk are looked at in one moment, so that no sample is missed or counted twice; one
+that came twice counts as it came last.
+
+In: queries. Out: series. A shell: it reads the database, on a reader's thread.
 """
 
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from fleetglass_web.query import series as series_query
 from fleetglass_web.view import MetricQuery, MetricSeries
+from numpy.typing import NDArray
 
-from fleetglass_hub.history import hotsamples
+from fleetglass_hub.history import hotsamples, levels
 from fleetglass_hub.history.hotsamples import SHARD_SHIFT
+from fleetglass_hub.history.levels import COARSE, HOUR_MS, RAW, SPAN_MS, STEP_MS, Steps
+from fleetglass_hub.history.packing import last_of_each
 from fleetglass_hub.history.readers import Readers, Stop
 from fleetglass_hub.history.recorder import Rows
-from fleetglass_hub.history.steps import in_steps
+from fleetglass_hub.history.samplestore import SampleStore, decode_steps
+
+Parts = dict[str, list[Steps]]
+
+
+class _Fresh(NamedTuple):
+    """Samples of one host that are in no hour yet, as they came."""
+
+    raw_ms: NDArray[np.int64]
+    time_ms: NDArray[np.int64]
+    values: Mapping[str, NDArray[np.float32]]
 
 
 class SampleReader:
@@ -30,12 +50,14 @@ class SampleReader:
     def __init__(
         self,
         readers: Readers,
+        store: SampleStore,
         pending: Callable[[], Sequence[Rows]],
         schemas: Mapping[int, tuple[str, ...]],
         lock: threading.Condition,
         turn: threading.Lock,
     ) -> None:
         self._readers = readers
+        self._store = store
         self._pending = pending
         self._schemas = schemas
         self._lock = lock
@@ -47,6 +69,8 @@ class SampleReader:
         Raises:
             HistoryError: the database cannot be read.
         """
+        if query.step_ms <= 0:
+            raise ValueError(f"a step of {query.step_ms} ms; it is at least 1")
         return await self._readers.ask(lambda connection, stop: list(self._series(connection, query, stop)))
 
     def _series(self, connection: sqlite3.Connection, query: MetricQuery, stop: Stop) -> Iterator[MetricSeries]:
@@ -55,31 +79,159 @@ class SampleReader:
                 pending = list(self._pending())
             connection.execute("BEGIN")
             connection.execute("SELECT 1 FROM meta").fetchone()
-        hosts = list(dict.fromkeys(query.hosts))
+        wanted = self._wanted(query)
         by_shard: dict[int, list[int]] = {}
-        for host in hosts:
+        for host in dict.fromkeys(query.hosts):
             by_shard.setdefault(host >> SHARD_SHIFT, []).append(host)
         for shard, own in by_shard.items():
-            hot = _hot(connection, shard)
+            rows = [*_hot(connection, shard), *pending]
             for host in own:
                 stop.check()
-                parts = [part for rows in (*hot, *pending) if (part := _of_host(rows, host)) is not None]
-                yield from self._of_host(host, _newest(parts), query)
+                yield from self._of_host(connection, host, rows, wanted, query)
 
-    def _of_host(self, host: int, parts: Sequence[Rows], query: MetricQuery) -> Iterator[MetricSeries]:
-        names = dict.fromkeys(name for part in parts for name in self._schemas.get(part.schema, ()))
-        every = tuple(names)
-        for place in series_query.select(tuple(query.series), every):
-            name = every[place]
-            own = [
-                (part, self._schemas[part.schema].index(name)) for part in parts if name in self._schemas[part.schema]
-            ]
-            times = np.concatenate([part.time_ms for part, _ in own])
-            values = np.concatenate([part.values[:, column] for part, column in own])
-            chosen = (times >= query.from_ms) & (times < query.to_ms)
-            series = in_steps(host, name, times[chosen], values[chosen], query.step_ms)
-            if series is not None:
-                yield series
+    def _wanted(self, query: MetricQuery) -> dict[str, int]:
+        """Names that the query selects, in their order, with their numbers; 0 where a series has none yet."""
+        numbers = dict(self._store.numbers)
+        for names in list(self._schemas.values()):
+            for name in names:
+                numbers.setdefault(name, 0)
+        every = tuple(numbers)
+        chosen = series_query.select(tuple(query.series), every)
+        return {every[place]: numbers[every[place]] for place in chosen}
+
+    def _of_host(
+        self,
+        connection: sqlite3.Connection,
+        host: int,
+        rows: Sequence[Rows],
+        wanted: Mapping[str, int],
+        query: MetricQuery,
+    ) -> Iterator[MetricSeries]:
+        fresh = self._fresh(connection, host, rows, wanted, query)
+        fresh_hours = {int(hour) for part in fresh for hour in np.unique(part.time_ms // HOUR_MS)}
+        names = {number: name for name, number in wanted.items() if number}
+        parts: Parts = {}
+        if names:
+            self._add_packed(connection, host, names, fresh_hours, fresh, parts, query)
+        _add_fresh(fresh, parts, query)
+        for name in wanted:
+            if name in parts:
+                steps = levels.merge(parts[name], query.step_ms)
+                if len(steps.time_ms):
+                    yield _answer(host, name, steps, query.step_ms)
+
+    # Fresh samples
+
+    def _fresh(
+        self,
+        connection: sqlite3.Connection,
+        host: int,
+        rows: Sequence[Rows],
+        wanted: Mapping[str, int],
+        query: MetricQuery,
+    ) -> list[_Fresh]:
+        """Samples of whole hours that reach into the query's time, in the order in which they came."""
+        begin_ms = query.from_ms // HOUR_MS * HOUR_MS
+        end_ms = -(-query.to_ms // HOUR_MS) * HOUR_MS
+        found = []
+        for chunk in self._store.minutes(connection, host, begin_ms, end_ms):
+            columns = chunk.columns
+            found.append(self._fresh_part(chunk.schema, columns.raw_ms, columns.time_ms, columns.values, wanted))
+        for part in rows:
+            own = np.flatnonzero((part.hosts == host) & (part.time_ms >= begin_ms) & (part.time_ms < end_ms))
+            if len(own):
+                time_ms = np.floor(part.time_ms[own]).astype(np.int64)
+                found.append(self._fresh_part(part.schema, part.raw_ms[own], time_ms, part.values[own].T, wanted))
+        return found
+
+    def _fresh_part(
+        self,
+        schema: int,
+        raw_ms: NDArray[np.int64],
+        time_ms: NDArray[np.int64],
+        values: NDArray[np.float32],
+        wanted: Mapping[str, int],
+    ) -> _Fresh:
+        columns = {name: values[place] for place, name in enumerate(self._schemas.get(schema, ())) if name in wanted}
+        return _Fresh(raw_ms, time_ms, columns)
+
+    # Packed hours and coarser steps
+
+    def _add_packed(
+        self,
+        connection: sqlite3.Connection,
+        host: int,
+        names: Mapping[int, str],
+        fresh_hours: set[int],
+        fresh: list[_Fresh],
+        parts: Parts,
+        query: MetricQuery,
+    ) -> None:
+        store = self._store
+        have = {level: store.buckets(connection, host, level, query.from_ms, query.to_ms) for level in (RAW, *COARSE)}
+        choice = choose(have, fresh_hours, query.step_ms)
+        for hour in sorted(choice.raw_hours & fresh_hours):
+            raw_ms, time_ms, values = store.raw_hour(connection, hour, host, names)
+            # It came first: a sample that came again is a later one.
+            fresh.insert(0, _Fresh(raw_ms, time_ms, {names[series]: column for series, column in values.items()}))
+        for hour in sorted(choice.raw_hours - fresh_hours):
+            _, time_ms, values = store.raw_hour(connection, hour, host, names)
+            inside = (time_ms >= query.from_ms) & (time_ms < query.to_ms)
+            for series, column in values.items():
+                parts.setdefault(names[series], []).append(levels.of_values(time_ms[inside], column[inside]))
+        for place, (level, numbers) in enumerate(choice.coarse):
+            for number in sorted(numbers):
+                for series, body in store.bodies(connection, level, number, host, names):
+                    steps = decode_steps(body, level, number)
+                    inside = (steps.time_ms + STEP_MS[level] > query.from_ms) & (steps.time_ms < query.to_ms)
+                    inside &= (steps.counted > 0) & is_open(steps.time_ms, place, choice)
+                    own = levels.take(steps, inside)
+                    parts.setdefault(names[series], []).append(levels.spread(own, STEP_MS[level], query.step_ms))
+
+
+class Choice(NamedTuple):
+    """What answers a question, by priority: steps in an hour that something before has answered are left out."""
+
+    raw_hours: set[int]
+    coarse: list[tuple[int, set[int]]]  # level, chunks
+
+
+def choose(have: Mapping[int, set[int]], fresh_hours: set[int], step_ms: int) -> Choice:
+    """The coarsest steps that fit into those asked for, then raw hours, then whatever else is known.
+
+    Args:
+        have: the chunks of each level.
+        fresh_hours: hours in which samples still come in; their raw ones are needed.
+    """
+    coarse: list[tuple[int, set[int]]] = []
+    fits = [level for level in reversed(COARSE) if STEP_MS[level] <= step_ms and step_ms % STEP_MS[level] == 0]
+    for level in fits:
+        coarse.append((level, {number for number in have[level] if not _is_within(level, number, coarse)}))
+    raw_hours = {hour for hour in have[RAW] if hour in fresh_hours or not _is_within(RAW, hour, coarse)}
+    # Where the finer ones are gone, steps longer than those asked for are all that is known.
+    for level in COARSE:
+        if level not in fits:
+            left = {number for number in have[level] if not _is_within(level, number, coarse)}
+            coarse.append((level, {number for number in left if not _hours(level, number) <= raw_hours}))
+    return Choice(raw_hours, coarse)
+
+
+def _is_within(level: int, number: int, coarse: Sequence[tuple[int, set[int]]]) -> bool:
+    first_ms = number * SPAN_MS[level]
+    return any(other >= level and levels.bucket(other, first_ms) in own for other, own in coarse)
+
+
+def _hours(level: int, number: int) -> set[int]:
+    size = SPAN_MS[level] // HOUR_MS
+    return set(range(number * size, (number + 1) * size))
+
+
+def is_open(time_ms: NDArray[np.int64], place: int, choice: Choice) -> NDArray[np.bool_]:
+    """Which steps of the coarse chunks at a place of the choice are answered by nothing before."""
+    found: NDArray[np.bool_] = ~np.isin(time_ms // HOUR_MS, np.array(sorted(choice.raw_hours), np.int64))
+    for level, numbers in choice.coarse[:place]:
+        found &= ~np.isin(time_ms // SPAN_MS[level], np.array(sorted(numbers), np.int64))
+    return found
 
 
 def _hot(connection: sqlite3.Connection, shard: int) -> list[Rows]:
@@ -87,20 +239,28 @@ def _hot(connection: sqlite3.Connection, shard: int) -> list[Rows]:
     return [hotsamples.decode(schema, count, body) for schema, count, body in found]
 
 
-def _of_host(rows: Rows, host: int) -> Rows | None:
-    places = np.flatnonzero(rows.hosts == host)
-    if not len(places):
-        return None
-    return hotsamples.take(rows, places)
+def _add_fresh(fresh: Sequence[_Fresh], parts: Parts, query: MetricQuery) -> None:
+    if not fresh:
+        return
+    raw_ms = np.concatenate([part.raw_ms for part in fresh])
+    is_last = np.zeros(len(raw_ms), np.bool_)
+    is_last[last_of_each(raw_ms)] = True
+    ends = np.cumsum([len(part.raw_ms) for part in fresh])[:-1]
+    for part, own in zip(fresh, np.split(is_last, ends), strict=True):
+        inside = own & (part.time_ms >= query.from_ms) & (part.time_ms < query.to_ms)
+        for name, column in part.values.items():
+            parts.setdefault(name, []).append(levels.of_values(part.time_ms[inside], column[inside]))
 
 
-def _newest(parts: Sequence[Rows]) -> list[Rows]:
-    """Parts of one host without the samples that came again later, by the host's own clock."""
-    if not parts:
-        return []
-    raw_ms = np.concatenate([part.raw_ms for part in parts])
-    order = np.argsort(raw_ms, kind="stable")
-    is_last = np.ones(len(raw_ms), np.bool_)
-    is_last[order[:-1]] = np.diff(raw_ms[order]) != 0
-    ends = np.cumsum([len(part.raw_ms) for part in parts])[:-1]
-    return [hotsamples.take(part, own) for part, own in zip(parts, np.split(is_last, ends), strict=True) if own.any()]
+def _answer(host: int, name: str, steps: Steps, step_ms: int) -> MetricSeries:
+    """Steps with their holes."""
+    first = int(steps.time_ms[0])
+    places = (steps.time_ms - first) // step_ms
+    size = int(places[-1]) + 1
+    columns = []
+    for column in (steps.min, steps.avg, steps.max):
+        whole = np.full(size, np.nan, np.float32)
+        whole[places] = column
+        columns.append(whole)
+    times = np.arange(size, dtype=np.float64) * step_ms + first
+    return MetricSeries(host, name, times, columns[0], columns[1], columns[2])

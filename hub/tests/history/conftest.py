@@ -124,3 +124,9 @@ def any_recorder(request, tmp_path):
         return hands
 
     return make
+
+
+@pytest.fixture
+def make_hands():
+    """Hands for a recorder that a test opens itself."""
+    return Hands
