@@ -167,7 +167,9 @@ class Life(RuleBasedStateMachine):
     @precondition(lambda self: LOG in self.fs.names and self.fs.names[LOG] is self.writer and self.writer.data)
     @rule()
     def copytruncate(self):
-        if self.agent is not None and not any(one.size for one in self.agent.streams[LOG].follower.generations[-1:]):
+        stream = self.agent.streams.get(LOG) if self.agent is not None else None
+        last = stream.follower.current if stream is not None else None
+        if self.agent is not None and (last is None or not last.size or last.inode != self.writer.number):
             self.look()  # the kernel tells of the first bytes at once; a file never seen with any has no copies
         self.shift()
         self.fs.copy(LOG, f"{LOG}.1")
@@ -264,7 +266,7 @@ class LifeWithLoss(Life):
         assert len(set(got)) == len(got), got
         missing = set(self.wrote) - set(got)
         assert missing <= self.destroyed, (missing - self.destroyed, got)
-        assert got == sorted(got), got
+        # Not the order of files: an empty file whose inode was used again cannot be told from its successor.
 
 
 common = settings(
