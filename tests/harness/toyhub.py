@@ -47,7 +47,8 @@ class ToyHub:
         self.samples: list[dict[str, float]] = []
         self.sample_times: list[int] = []
         self.frame_bytes: list[int] = []
-        self.line_arrival_ns: list[int] = []
+        self.line_arrival_ns: list[int] = []  # of each batch
+        self.line_arrival_lines: list[int] = []  # how many lines it held
         self.commits = True
         self.disk: dict[tuple[str, int], bytearray] = {}
         self._known: dict[tuple[str, int], dict[str, Any]] = {}
@@ -162,6 +163,7 @@ class ToyHub:
                     self.frame_bytes.append(len(data))
                 for batch in batches:
                     self.line_arrival_ns.append(time.monotonic_ns())
+                    self.line_arrival_lines.append(batch.data.count(b"\n"))
                     peer.sent_bytes += len(batch.data)
                     if not batch.flags & BatchFlag.PARTIAL:
                         key = (peer.paths[batch.stream], batch.file)

@@ -36,7 +36,8 @@ SAVE_MANY_MS = 1_000
 # Wakes for files that wait already, or faster than this many in a row, are put together for so long. Below the 2 ms
 # within which a quiet file's line must leave nothing is put together.
 DAMP_MS = 2
-DAMP_AFTER = 50
+# Above what the loop lets through by itself: it asks a busy file once a millisecond (uplink/batch.py, Pace).
+DAMP_AFTER = 150
 DAMP_WINDOW_MS = 100
 AWAY_DAMP_MS = 50
 # The messages of one `pull`: a bound for the many small batches of many files.

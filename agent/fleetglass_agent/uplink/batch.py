@@ -11,10 +11,10 @@ from fleetglass_proto.messages import Event, Frame, LineBatch, Sample
 
 # A line that follows the last frame by more than this came alone.
 ALONE_MS = 10
-# Half of what a line may take from write() to browser at the median (design section 8) is left to the hub.
-GATHER_MS = 2
-# From here on lines come by ten thousands a second: fewer, larger messages halve the cost of each, within p99 8 ms.
-BUSY_BYTES = 16 << 10
+# How long lines gather that follow each other closely, by the size of the last frame: (below so many bytes, ms). A line
+# may take 2 ms from write() to browser at the median and 8 at p99 (design section 8); from tens of thousands a second
+# on, fewer and larger messages halve the cost of each line.
+GATHER_MS = ((2 << 10, 1), (16 << 10, 2))
 BUSY_MS = 5
 # A frame of this size is worth its message by itself: the next may follow at once.
 FULL_BYTES = 96 << 10
@@ -63,6 +63,6 @@ class Pace:
         if size >= FULL_BYTES or now_ms - self._last_ms > ALONE_MS:
             wait_ms = 0
         else:
-            wait_ms = BUSY_MS if size >= BUSY_BYTES else GATHER_MS
+            wait_ms = next((ms for below, ms in GATHER_MS if size < below), BUSY_MS)
         self._last_ms = now_ms
         self.next_ms = now_ms + wait_ms

@@ -1,6 +1,7 @@
 from array import array
 
-from fleetglass_agent.uplink.batch import BUSY_MS, FULL_BYTES, GATHER_MS, Pace, messages
+import pytest
+from fleetglass_agent.uplink.batch import FULL_BYTES, Pace, messages
 from fleetglass_proto import codec, limits
 from fleetglass_proto.messages import Event, EventKind, Frame, LineBatch, Sample
 
@@ -56,13 +57,12 @@ def test_a_line_that_comes_alone_waits_for_nothing():
     assert pace.next_ms == 1_100
 
 
-def test_lines_that_come_close_behind_each_other_are_gathered_for_a_moment():
+@pytest.mark.parametrize(("size", "wait_ms"), [(100, 1), (5_000, 2), (50_000, 5)])
+def test_lines_that_come_close_behind_each_other_are_gathered_the_longer_the_more_there_are(size, wait_ms):
     pace = Pace()
     pace.sent(100, now_ms=1_000)
-    pace.sent(100, now_ms=1_001)
-    assert pace.next_ms == 1_001 + GATHER_MS
-    pace.sent(50_000, now_ms=1_003)
-    assert pace.next_ms == 1_003 + BUSY_MS
+    pace.sent(size, now_ms=1_001)
+    assert pace.next_ms == 1_001 + wait_ms
 
 
 def test_a_full_frame_is_followed_at_once():
