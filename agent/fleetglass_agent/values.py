@@ -109,6 +109,8 @@ def _text(setting: Setting, text: str, where: str) -> str:
     if setting.choices and text not in setting.choices:
         raise ConfigError(f"{where}: {short(text)} is not one of {', '.join(setting.choices)}")
     most = limits.NAME_BYTES if setting.name == "name" else limits.STRING_BYTES
+    if setting.name == "name" and not _is_text(text):
+        raise ConfigError(f"{where}: {short(text)} is no text in UTF-8")
     if _CONTROL.search(text) or len(text.encode("utf-8", "surrogateescape")) > most:
         raise ConfigError(f"{where}: {short(text)} holds control characters or is longer than {most} bytes")
     if not text.strip():
@@ -157,9 +159,14 @@ def _pair(setting: Setting, key: str, value: object, where: str) -> str:
         raise ConfigError(f"{where}: {key} has no value; {setting.shown} is wanted")
     if len(value.encode("utf-8", "surrogateescape")) > most or "\0" in value:
         raise ConfigError(f"{where}: the value of {key} holds a NUL or is longer than {most} bytes")
-    if setting.name == "labels" and _CONTROL.search(value):
-        raise ConfigError(f"{where}: the value of {key} holds control characters: {short(value)}")
+    if setting.name == "labels" and (_CONTROL.search(value) or not _is_text(value)):
+        raise ConfigError(f"{where}: the value of {key} holds control characters or is not UTF-8: {short(value)}")
     return value
+
+
+def _is_text(value: str) -> bool:
+    """Whether it can be sent: bytes of a command line that are not UTF-8 come as lone surrogates."""
+    return not any(0xD800 <= ord(character) < 0xE000 for character in value)
 
 
 def split(setting: Setting, text: str) -> list[str]:

@@ -97,7 +97,8 @@ def test_numbers_of_toml_are_checked_as_well(text):
     [
         ["--what"], ["--hub"], ["--tails", "/x"], ["word"], ["--stdout=1"], ["--hub", "here"], ["--hub", "http://x:1"],
         ["--label", "db"], ["--label", "=x"], ["--label", "role="], ["--label", "a=1", "--label", "a=2"],
-        ["--label", "a b=1"], ["--label", "role=a\x1b[2J"], ["--command", "app"], ["--command", "app= "],
+        ["--label", "a b=1"], ["--label", "a=\udcff"], ["--name", "\udcff"],
+        ["--label", "role=a\x1b[2J"], ["--command", "app"], ["--command", "app= "],
         ["--command", "a=x", "--command", "a=y"], ["--tail", ""], ["--tail", "/var/log/"], ["--tail", "a\0b"],
         ["--tail", "x" * 5_000], ["--tail", "/x/[z-a]"], ["--exclude", "a**b"],
         ["--from", "middle"], ["--name", ""], ["--name", "a\nb"], ["--name", "x" * 256],

@@ -36,10 +36,8 @@ def messages(wall_ms: int, samples: Sequence[Sample], items: Iterable[LineBatch 
     batches: list[LineBatch] = []
     size = 0
     for item in items:
-        is_batch = isinstance(item, LineBatch)
-        grown = size + BATCH_HEAD_BYTES + (len(item.data) if isinstance(item, LineBatch) else 0)
-        fits = grown <= limits.BATCH_BYTES + BATCH_HEAD_BYTES and len(batches) < limits.BATCHES_PER_FRAME
-        if (batches or samples) and not (is_batch and fits):
+        grown = size + len(item.data) if isinstance(item, LineBatch) else limits.MESSAGE_BYTES
+        if (batches or samples) and (grown > limits.BATCH_BYTES or len(batches) == limits.BATCHES_PER_FRAME):
             yield codec.encode(Frame(wall_ms, tuple(samples), tuple(batches)))
             samples, batches, size = (), [], 0
         if isinstance(item, LineBatch):

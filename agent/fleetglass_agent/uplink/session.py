@@ -49,6 +49,9 @@ SETTLED_MS = 10_000
 OPEN_TIMEOUT_MS = 6_000
 # A reject that only a person can lift: looked at again this often, so that the agent comes back by itself.
 REJECTED_MS = 60_000
+# MessagePack: the array, its tag, the number of the schema, the list; and in front of each text.
+SCHEMA_HEAD_BYTES = 16
+TEXT_HEAD_BYTES = 3
 # Events of sources and notices that happened while the hub was away; the newest matter.
 EVENTS_KEPT = 100
 
@@ -117,7 +120,8 @@ class Session:
         self._ready_since_ms = 0
         self._credit = self._sent_bytes = 0
         self._schemas: dict[int, tuple[str, ...]] = {}
-        self._schema_id = 0
+        self._schema_id = self._row_bytes = 0
+        self._series: tuple[str, ...] | None = None
         self._announced: set[int] = set()
         self._urgent: list[bytes] = []
         self._items: list[LineBatch | Event] = []
@@ -186,12 +190,17 @@ class Session:
 
     def sample(self, series: tuple[str, ...], time_ms: int, values: bytes) -> None:
         """Keep a row until the hub has it. `series` is the same object as long as nothing changed."""
-        if self._schemas.get(self._schema_id) is not series:
+        if self._series is not series:
             used = self._ring.schemas()
             self._schemas = {schema: names for schema, names in self._schemas.items() if schema in used}
             self._schema_id += 1
-            self._schemas[self._schema_id] = series
-        self._ring.add(Sample(self._schema_id, time_ms, values))
+            self._series = series
+            self._schemas[self._schema_id] = fitting = _fitting(series)
+            self._row_bytes = 4 * len(fitting)
+            if len(fitting) < len(series):
+                left_out = len(series) - len(fitting)
+                self._tell("warning", f"this host has more series than one message can name; {left_out} are left out")
+        self._ring.add(Sample(self._schema_id, time_ms, values[: self._row_bytes]))
 
     def event(self, event: Event) -> None:
         """Something that belongs to no stream: a source, a notice. Kept while the hub is away, the newest hundred."""
@@ -313,3 +322,15 @@ class Session:
         if (key or text) not in self._told:
             self._told.add(key or text)
             self._out.append(Say(level, text))
+
+
+def _fitting(series: tuple[str, ...]) -> tuple[str, ...]:
+    """As many series as one message can name."""
+    if sum(map(len, series)) * 4 < limits.MESSAGE_BYTES // 2:  # UTF-8 takes 4 bytes a character at most
+        return series
+    room = limits.MESSAGE_BYTES - SCHEMA_HEAD_BYTES
+    for at, name in enumerate(series):
+        room -= len(name.encode()) + TEXT_HEAD_BYTES
+        if room < 0:
+            return series[:at]
+    return series

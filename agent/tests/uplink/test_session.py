@@ -317,3 +317,18 @@ def test_events_of_sources_wait_for_the_hub_the_newest_hundred():
     session.receive(welcome(), 20, WALL)
     notices = [message.time_ms - WALL for message in sent(session) if isinstance(message, Event)]
     assert notices == list(range(50, 150))
+
+
+def test_more_series_than_a_message_can_name_are_left_out_and_told():
+    session = ready_session()
+    series = tuple(f"disk.read_bytes_per_s[{'x' * 60}{number}]" for number in range(20_000))
+    session.sample(series, WALL, bytes(4 * len(series)))
+    messages = session.outgoing(WALL)
+    assert all(len(message) <= limits.MESSAGE_BYTES for message in messages)
+    schema, frame = map(codec.decode, messages)
+    assert series[: len(schema.series)] == schema.series
+    assert len(schema.series) > 10_000
+    assert len(frame.samples[0].values) == 4 * len(schema.series)
+    assert said(session) == [
+        f"this host has more series than one message can name; {20_000 - len(schema.series)} are left out"
+    ]
