@@ -47,6 +47,13 @@ export class Raster {
       this.#pixels.fill(colour, y * this.width + left, y * this.width + Math.max(left, right));
   }
 
+  /** Fill one pixel column from `y0` to `y1`, half-open; inside the picture. The hot path of every sparkline. */
+  column(x: number, y0: number, y1: number, colour: number): void {
+    const { width } = this;
+    const pixels = this.#pixels;
+    for (let at = y0 * width + x, end = y1 * width + x; at < end; at += width) pixels[at] = colour;
+  }
+
   /** Hatch a rectangle: no data. Lines run on between neighbours. */
   hatch(x0: number, y0: number, x1: number, y1: number, colour: number, ratio = 1): void {
     const gap = Math.round(HATCH_GAP * ratio);
@@ -54,6 +61,11 @@ export class Raster {
     for (let y = Math.max(0, y0); y < Math.min(this.height, y1); y++)
       for (let x = Math.max(0, x0); x < Math.min(this.width, x1); x++)
         if ((x + y) % gap < thick) this.#pixels[y * this.width + x] = colour;
+  }
+
+  /** What stands at a place; 0: nothing. */
+  pixel(x: number, y: number): number {
+    return this.#pixels[y * this.width + x] ?? 0;
   }
 
   put(canvas: HTMLCanvasElement): void {
@@ -92,38 +104,39 @@ export function stack(
   const { x, y, width, height } = box;
   const bottom = y + height;
   const parts = colours.parts.length;
+  // A picture that is not wholly on the canvas is not drawn: rows out of view have none.
+  if (x < 0 || y < 0 || x + width > raster.width || bottom > raster.height) return;
   for (let px = 0; px < width; px++) {
     const first = Math.floor((px * columns) / width);
     const end = Math.max(first + 1, Math.floor(((px + 1) * columns) / width));
-    let best = -1;
-    let sum = -1;
-    for (let column = first; column < end; column++) {
-      let total = 0;
-      let known = false;
-      for (let part = 0; part < parts; part++) {
-        const value = at(part, column);
-        if (Number.isNaN(value)) continue;
-        known = true;
-        total += value;
+    let best = first;
+    if (end - first > 1) {
+      let most = -1;
+      for (let column = first; column < end; column++) {
+        let total = -1;
+        for (let part = 0; part < parts; part++) {
+          const value = at(part, column);
+          if (value >= 0) total += value;
+        }
+        if (total > most) {
+          most = total;
+          best = column;
+        }
       }
-      if (known && total > sum) {
-        sum = total;
-        best = column;
-      }
-    }
-    if (best < 0) {
-      if (hole(first)) raster.hatch(x + px, y, x + px + 1, bottom, colours.hatch, ratio);
-      continue;
     }
     let reached = 0;
+    let low = bottom;
+    let known = false;
     for (let part = 0; part < parts; part++) {
       const value = at(part, best);
-      if (!(value > 0)) continue;
-      const low = bottom - Math.round((Math.min(100, reached) / 100) * height);
-      reached += value;
-      const high = bottom - Math.round((Math.min(100, reached) / 100) * height);
-      raster.fill(x + px, high, x + px + 1, low, colours.parts[part]!);
+      if (!(value >= 0)) continue;
+      known = true;
+      reached = Math.min(100, reached + value);
+      const high = bottom - Math.round((reached / 100) * height);
+      if (high < low) raster.column(x + px, high, low, colours.parts[part]!);
+      low = high;
     }
+    if (!known && hole(best)) raster.hatch(x + px, y, x + px + 1, bottom, colours.hatch, ratio);
   }
   raster.fill(x, bottom - Math.max(1, Math.round(ratio)), x + width, bottom, colours.base);
 }
