@@ -5,11 +5,13 @@ whose sinks take more get the same bytes in one loop (`write_all`), the others k
 `metrics` and `lines` are its two kinds.
 """
 
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from fleetglass_web.live import messages as m
 from fleetglass_web.live.messages import Frame
+from fleetglass_web.live.reading import ASK_ALL, ASK_EVERY, HOLD_AFTER, LOOK_BYTES
 from fleetglass_web.live.subscriber import Sink, Subscriber
 from fleetglass_web.query import hostfilter
 from fleetglass_web.query.cursor import Position
@@ -49,6 +51,8 @@ class Channel:
         self._matches = hostfilter.parse(hosts).matches
         self._write_all = write_all
         self._left: dict[int, int] = {}  # host -> version at which it left
+        self._turn = 0
+        self._asked: deque[tuple[int, Subscriber]] = deque()  # at which turn, whom
         self._ready: dict[str, Group] | None = None
         for host in view.hosts():
             if self._matches(host.name, host.labels):
@@ -125,6 +129,27 @@ class Channel:
                     group.people.append(subscriber)
                     group.sinks.append(subscriber.sink)
         return self._ready
+
+    def send_state(self, frame: Frame) -> None:
+        """Give a frame to every subscriber; the next will make it old, so only those who read get many (`reading`)."""
+        self._turn += 1
+        while self._asked and self._asked[0][0] <= self._turn - HOLD_AFTER:
+            subscriber = self._asked.popleft()[1]
+            if not subscriber.is_closed and subscriber.sink.hold():
+                subscriber.blocked()
+        if not self._turn % ASK_EVERY:
+            for encoding, group in self._ready_by_encoding().items():
+                self._ask(group, len(frame.encoded(encoding, group.people[0].encode)))
+        self.send(frame)
+
+    def _ask(self, group: Group, frame_bytes: int) -> None:
+        if len(group.people) <= ASK_ALL:
+            asked = [subscriber for subscriber in group.people if subscriber.sink.ask()]
+        elif frame_bytes >= LOOK_BYTES:
+            asked = [subscriber for subscriber in group.people if subscriber.sink.look()]
+        else:
+            return
+        self._asked.extend((self._turn, subscriber) for subscriber in asked)
 
     def send(self, frame: Frame) -> None:
         """Give a frame to every subscriber."""

@@ -88,7 +88,7 @@ class MetricsChannel(Channel):
             np.maximum.at(self._sent_ms, block.hosts, block.time_ms)
         if own or now_ms >= self._said_ms + QUIET_MS:
             self._said_ms = now_ms
-            self.send(Frame(self.samples(own)))
+            self.send_state(Frame(self.samples(own)))
 
     # -- content ------------------------------------------------------------------------------------------------
 

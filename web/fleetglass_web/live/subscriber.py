@@ -44,6 +44,15 @@ class Sink(Protocol):
     def ping(self) -> bool:
         """Ask the client for a sign of life; True: it will be answered, and the answer ends `awaits_pong`."""
 
+    def ask(self) -> bool:
+        """Ask the client whether it reads (`reading`); True: it was asked, and an answer can come."""
+
+    def look(self) -> bool:
+        """See whether the client reads; True: it seems not to, and was asked."""
+
+    def hold(self) -> bool:
+        """After `ask`: True if the answer is still missing. It will bring `Subscriber.drained`; nothing else does."""
+
     def waiting_bytes(self) -> int:
         """Bytes taken and not yet accepted by the kernel."""
 

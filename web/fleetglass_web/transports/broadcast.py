@@ -13,6 +13,9 @@ Measured with `python -m tests.bench.fanout`: see docs/measurements.md.
 
 import logging
 import os
+import socket
+import struct
+import sys
 from asyncio import BaseTransport
 from collections.abc import Callable
 from itertools import repeat
@@ -22,12 +25,17 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from websockets.exceptions import InvalidState
 
 from fleetglass_web.live.channel import Group, write_all_plain
+from fleetglass_web.live.reading import Reading
 from fleetglass_web.live.subscriber import Subscriber
 from fleetglass_web.transports import kernelbuffer
 
 log = logging.getLogger(__name__)
 
 EXTENSION = "fleetglass.sink"
+
+_TCP_INFO = getattr(socket, "TCP_INFO", 0)
+# struct tcp_info (linux/tcp.h): tcpi_bytes_acked, tcpi_bytes_sent and tcpi_snd_wnd, of Linux 5.4 and newer.
+TCP_INFO = struct.Struct("=120xQ72xQ20xI")
 
 # How long a close frame may wait behind unread data before the connection is cut.
 CLOSE_WAIT_S = 5.0
@@ -37,6 +45,11 @@ class BroadcastProtocol(WebSocketsSansIOProtocol):
     """One WebSocket connection, and the `Sink` of its subscriber."""
 
     fd = -1  # -1: no way below the transport
+    _socket: socket.socket | None = None  # the same descriptor, to ask for its counters
+    _asked: bytes | None = None  # a ping whose answer is missing
+    _asks = 0
+    _answers = False  # has answered a ping, ever
+    _is_held = False
     _subscriber: Subscriber | None = None
     _now_ms: Callable[[], float]
 
@@ -47,6 +60,10 @@ class BroadcastProtocol(WebSocketsSansIOProtocol):
         self.transport.set_write_buffer_limits(high=0)
         is_tls = transport.get_extra_info("ssl_object") is not None
         self.fd = -1 if is_tls else kernelbuffer.descriptor(transport)
+        self._reading = Reading()
+        if self.fd >= 0 and sys.platform == "linux":
+            # Only `getsockopt` is called on it; `_leave` detaches it, so that it never closes the descriptor.
+            self._socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, self.fd)
 
     def attach(self, subscriber: Subscriber, now_ms: Callable[[], float]) -> None:
         """Tell this subscriber when the socket is full, free or gone."""
@@ -60,6 +77,9 @@ class BroadcastProtocol(WebSocketsSansIOProtocol):
 
     def _leave(self) -> None:
         self.fd = -1
+        if self._socket is not None:
+            self._socket.detach()
+            self._socket = None
         if self._subscriber is not None:
             self._subscriber.gone()
             self._subscriber = None
@@ -103,8 +123,19 @@ class BroadcastProtocol(WebSocketsSansIOProtocol):
     def resume_writing(self) -> None:
         """The transport's buffer is empty."""
         super().resume_writing()
-        if self._subscriber is not None:
+        if self._subscriber is not None and not self._is_held:
             self._subscriber.drained(self._now_ms())
+
+    def handle_pong(self, event: Any) -> None:  # any: websockets' Frame
+        """The client has read everything up to our ping."""
+        super().handle_pong(event)
+        self._answers = True
+        if self._asked is not None and bytes(event.data) == self._asked:
+            self._asked = None
+            if self._is_held:
+                self._is_held = False
+                if self._subscriber is not None and not self.transport.get_write_buffer_size():
+                    self._subscriber.drained(self._now_ms())
 
     # -- Sink ---------------------------------------------------------------------------------------------------
 
@@ -136,11 +167,40 @@ class BroadcastProtocol(WebSocketsSansIOProtocol):
         self.transport.write(memoryview(data)[written:])
         return not self.transport.get_write_buffer_size()
 
+    def ask(self) -> bool:
+        """See `Sink`."""
+        if self._asked is not None or self.transport.is_closing():
+            return False
+        self._asks += 1
+        self._asked = struct.pack("!I", self._asks)
+        self.conn.send_ping(self._asked)
+        self.transport.write(b"".join(self.conn.data_to_send()))
+        return True
+
+    def look(self) -> bool:
+        """See `Sink`."""
+        if self._socket is None or self._asked is not None:
+            return False
+        try:
+            info = self._socket.getsockopt(socket.IPPROTO_TCP, _TCP_INFO, TCP_INFO.size)
+            acked, sent, window = TCP_INFO.unpack(info)
+        except (OSError, struct.error):  # a kernel that does not tell: nobody is asked
+            self._socket.detach()
+            self._socket = None
+            return False
+        return self._reading.has_stopped(acked, window, sent) and self.ask()
+
+    def hold(self) -> bool:
+        """See `Sink`."""
+        # A script that knows no pings may still read: who has never answered one is left to the kernel's bounds.
+        self._is_held = self._asked is not None and self._answers
+        return self._is_held
+
     def ping(self) -> bool:
         """Send a ping; browsers answer it by themselves."""
         self.conn.send_ping(b"")
         self.transport.write(b"".join(self.conn.data_to_send()))
-        return True
+        return self._answers
 
     def waiting_bytes(self) -> int:
         """Bytes that the kernel did not take yet."""

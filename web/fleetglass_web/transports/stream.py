@@ -63,6 +63,18 @@ class StreamSink:
         """See `Sink`. HTTP has none; event streams have their heartbeat."""
         return False
 
+    def ask(self) -> bool:
+        """See `Sink`. There is no way to."""
+        return False
+
+    def look(self) -> bool:
+        """See `Sink`. Not known here."""
+        return False
+
+    def hold(self) -> bool:
+        """See `Sink`."""
+        return False
+
     def waiting_bytes(self) -> int:
         """See `Sink`."""
         return self._bytes

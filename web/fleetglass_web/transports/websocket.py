@@ -41,6 +41,18 @@ class AsgiSink:
         """See `Sink`. ASGI has none; the server pings by itself."""
         return False
 
+    def ask(self) -> bool:
+        """See `Sink`. There is no way to."""
+        return False
+
+    def look(self) -> bool:
+        """See `Sink`. Not known here."""
+        return False
+
+    def hold(self) -> bool:
+        """See `Sink`."""
+        return False
+
     def waiting_bytes(self) -> int:
         """See `Sink`."""
         return self._waiting_bytes
