@@ -16,6 +16,7 @@ A shell: everything that it reads goes to `Intake`. Runs on the event loop's thr
 import asyncio
 import errno
 import logging
+import threading
 from collections.abc import Callable
 
 import zmq
@@ -38,6 +39,8 @@ HEARTBEAT_MS = 20_000
 TICK_MS = 250
 # Passes stand so far apart when messages come faster; at less than 500 a second none waits for it.
 GAP_S = 0.002
+# For the last messages to leave, when the hub ends.
+END_S = 0.3
 # As plain ints: an enum is made anew at each `|`.
 _SEND_MORE, _SEND_LAST = int(zmq.SNDMORE | zmq.DONTWAIT), int(zmq.DONTWAIT)
 _AGAIN = errno.EAGAIN
@@ -61,7 +64,7 @@ class AgentSockets:
         self._zap.linger = 0
         self._zap.bind("inproc://zeromq.zap.01")
         self._router = router = self._context.socket(zmq.ROUTER)
-        router.linger = 200
+        router.linger = int(END_S * 1_000)
         router.router_mandatory = True
         router.maxmsgsize = limits.MESSAGE_BYTES
         router.handshake_ivl = HANDSHAKE_MS
@@ -230,7 +233,10 @@ class AgentSockets:
         self._intake = None
         self._router.close()
         self._zap.close()
-        self._context.term()
+        # libzmq takes seconds to end ten thousand connections; the last commits are out long before.
+        ending = threading.Thread(target=self._context.term, daemon=True)
+        ending.start()
+        ending.join(END_S)
 
 
 # pyzmq types an option's value as whatever any option may have.
