@@ -186,7 +186,9 @@ def refusal(path: str, error: sqlite3.Error) -> HistoryError:
     """An error of SQLite in words that help."""
     text = str(error)
     code = getattr(error, "sqlite_errorname", "") or ""
-    if code.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")) or "malformed" in text or "not a database" in text:
+    if code.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")) or any(
+        word in text for word in ("malformed", "not a database", "Could not decode")
+    ):
         return DamagedError(path, text)
     if code.startswith("SQLITE_FULL") or "full" in text:
         return HistoryError(f"the disk of {path} is full. Make room there; nothing is acknowledged until there is some")

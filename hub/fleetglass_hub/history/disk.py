@@ -17,8 +17,9 @@ from collections.abc import Callable, Mapping, Sequence
 from fleetglass_web.view import Gap, LineBatch, LogPage, LogQuery, MetricQuery, MetricSeries
 
 from fleetglass_hub.history import database, journal
-from fleetglass_hub.history.groupcommit import EARLY_BYTES, LINES_WAIT_S, ROWS_WAIT_S, Group, GroupCommit
+from fleetglass_hub.history.groupcommit import EARLY_BYTES, LINES_WAIT_S, RETRY_S, ROWS_WAIT_S, Group, GroupCommit
 from fleetglass_hub.history.journal import Journal
+from fleetglass_hub.history.keeping import DEFAULT, Keeping
 from fleetglass_hub.history.logreader import LogReader
 from fleetglass_hub.history.packing import Packer
 from fleetglass_hub.history.readers import Readers
@@ -31,6 +32,7 @@ from fleetglass_hub.history.recorder import (
     StreamRecord,
 )
 from fleetglass_hub.history.records import Forget, GapRecord, Item, SchemaRecord
+from fleetglass_hub.history.retention import Retention
 from fleetglass_hub.history.samplereader import SampleReader
 from fleetglass_hub.history.samplestore import SampleStore
 from fleetglass_hub.history.store import Store
@@ -54,12 +56,13 @@ class DiskHistory:
     Args:
         folder: where the database and its journal are.
         clock: the hub's, ms since 1970 UTC.
+        keeping: what is deleted when.
 
     Raises:
         HistoryError: the database cannot be used; the text says what to do.
     """
 
-    def __init__(self, folder: str, clock: Callable[[], float] = now_ms) -> None:
+    def __init__(self, folder: str, clock: Callable[[], float] = now_ms, keeping: Keeping = DEFAULT) -> None:
         self.path = os.path.join(folder, database.FILE_NAME)
         self._store = Store(database.open_writer(self.path))
         self.history_id: bytes = self._store.meta("history_id")
@@ -83,7 +86,7 @@ class DiskHistory:
         self._lines_since_s: float | None = None
         self._rows_since_s: float | None = None
         self._journal: Journal | None = None
-        self._journal_failed = False
+        self._journal_rests_s = 0.0  # after a failure it is left alone for a moment
         self._loop: asyncio.AbstractEventLoop | None = None
         self._committed: Callable[[int], None] | None = None
         self._commit = GroupCommit(
@@ -95,7 +98,9 @@ class DiskHistory:
         self._packer = Packer(
             self._store.connection, self._sample_store, self._schemas, self._commit.transaction, clock
         )
-        for job in (self._packer.pack_minutes, self._packer.pack_hours, self._packer.pack_coarse):
+        self._retention = Retention(self._store.connection, keeping, self._commit.transaction, clock)
+        packer = self._packer
+        for job in (packer.pack_minutes, packer.pack_hours, packer.pack_coarse, self._retention.look):
             self._commit.add_regular(job)
         self._samples = SampleReader(
             self._readers,
@@ -134,6 +139,8 @@ class DiskHistory:
 
     def _load(self, tail_bytes: int) -> Loaded:
         store = self._store
+        # The numbers of forgotten hosts may be used again from now on.
+        self._retention.purge_all_forgotten()
         self._number = int(store.meta("committed_number", 0))
         life = store.meta("life", b"")
         left = journal.replay(self.path, life, self._number) if life else []
@@ -280,17 +287,17 @@ class DiskHistory:
     def flush(self) -> None:
         """See `Recorder`: one write into the page cache. Samples need none, their agents keep them."""
         with self._condition:
-            if not self._unflushed or self._journal is None:
+            if not self._unflushed or self._journal is None or time.monotonic() < self._journal_rests_s:
                 return
             try:
                 self._journal.write(self._number - len(self._unflushed) + 1, self._unflushed)
             except OSError as error:
-                # It is tried again with the next lines; the commit meets the same disk and says what to do.
-                if not self._journal_failed:
+                # It is tried again later, with all that waits; the commit meets the same disk and says what to do.
+                if not self._journal_rests_s:
                     log.warning("the journal of %s cannot be written: %s", self.path, error.strerror)
-                self._journal_failed = True
+                self._journal_rests_s = time.monotonic() + RETRY_S
                 return
-            self._journal_failed = False
+            self._journal_rests_s = 0.0
             self._unflushed = []
 
     # Committing, called on the writing thread

@@ -239,7 +239,19 @@ class LogReader:
             searched_to_ms = max(query.from_ms, min(self._oldest_ms(connection), query.to_ms))
         high_ms = min(query.to_ms, below.time_ms)
         gaps = self._gaps(connection, wanted, searched_to_ms if going_on else query.from_ms, high_ms)
+        if going_on is None:
+            gaps += self._expired(connection, query.from_ms, wanted)
         return LogPage(shown, self._cursor(going_on) if going_on else None, searched_to_ms, gaps)
+
+    def _expired(self, connection: sqlite3.Connection, from_ms: float, wanted: Mapping[StreamKey, str]) -> list[Gap]:
+        """What retention has taken of the time that was asked for."""
+        found = connection.execute("SELECT host, stream, expired_ms FROM stream WHERE expired_ms > ?", (from_ms,))
+        gaps: list[Gap] = []
+        for host, stream, expired_ms in found:
+            path = wanted.get((host, stream))
+            if path is not None and len(gaps) < GAPS_MAX:
+                gaps.append(Gap(host, stream, path, from_ms, expired_ms, None, None, "retention"))
+        return gaps
 
     def _oldest_ms(self, connection: sqlite3.Connection) -> float:
         row = connection.execute("SELECT first_ms FROM line_chunk ORDER BY last_ms LIMIT 1").fetchone()

@@ -5,6 +5,7 @@ import asyncio
 import numpy as np
 import pytest
 from fleetglass_hub.history.disk import DiskHistory
+from fleetglass_hub.history.keeping import EVERYTHING
 from fleetglass_hub.history.memory import MemoryHistory
 from fleetglass_hub.history.recorder import FileRecord, HostRecord, Rows, StreamRecord
 from fleetglass_web.view import Block, LineBatch, LogQuery, MetricQuery
@@ -97,17 +98,24 @@ class Hands:
         return await self.recorder.metrics(MetricQuery(tuple(hosts), tuple(series), from_ms, to_ms, step_ms))
 
 
+@pytest.fixture(autouse=True)
+def short_waits(monkeypatch):
+    """Groups are committed at once: what is tested is not the waiting."""
+    monkeypatch.setattr("fleetglass_hub.history.disk.LINES_WAIT_S", 0.002)
+    monkeypatch.setattr("fleetglass_hub.history.disk.ROWS_WAIT_S", 0.002)
+
+
 @pytest.fixture
 def disk(tmp_path):
     """Opens the history of one folder, again and again."""
-    return lambda: Hands(DiskHistory(str(tmp_path)))
+    return lambda: Hands(DiskHistory(str(tmp_path), lambda: 10_000.0, EVERYTHING))
 
 
 @pytest.fixture(params=["memory", "disk"])
 def any_recorder(request, tmp_path):
     """Every implementation of `Recorder`."""
     if request.param == "disk":
-        return lambda: Hands(DiskHistory(str(tmp_path)))
+        return lambda: Hands(DiskHistory(str(tmp_path), lambda: 10_000.0, EVERYTHING))
 
     def make():
         schemas = {1: ("cpu.user_pct", "memory.used_bytes")}
