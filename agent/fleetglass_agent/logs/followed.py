@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from fleetglass_proto import limits
 from fleetglass_proto.identity import Fingerprint, fingerprint
-from fleetglass_proto.messages import Event, EventKind, Field, KnownStream
+from fleetglass_proto.messages import Event, EventKind, Field, KnownFile, KnownStream
 
 from fleetglass_agent.logs import inotify, names
 from fleetglass_agent.logs.checkpoint import Saved, SavedStream
@@ -151,7 +151,7 @@ class Followed:
         self._settings = settings
         self._paths.set(settings)
         for path in [one.path for one in self.skipped.all() if not self._paths.wants(one.path)]:
-            self.skipped.forget(path)
+            self.skipped.remove(path)
         for path, stream in list(self.streams.items()):
             if not self._paths.wants(path):
                 self._remember_all(stream)
@@ -197,7 +197,7 @@ class Followed:
             elif mask & (inotify.IN_CREATE | inotify.IN_MOVED_TO) and self._paths.wants(path):
                 self._meet(path, now_ms)
             elif mask & (inotify.IN_DELETE | inotify.IN_MOVED_FROM):
-                self.skipped.forget(path)
+                self.skipped.remove(path)
         if is_rescan:
             self._scan(now_ms)
         if overflow:
@@ -251,30 +251,39 @@ class Followed:
     def welcome(self, known: dict[str, KnownStream], now_ms: int) -> None:
         """A session begins: positions are the hub's, everything is said again."""
         self._now_ms = now_ms
+        self.skipped.say_again()
+        listings: dict[str, dict[int, list[str]]] = {}
         for path, stream in list(self.streams.items()):
             of_hub = known.get(names.shown(path))
             unmet = stream.rewind(of_hub.files if of_hub else ())
             for one in sorted(unmet, key=lambda file: file.committed):
-                if (one.dev, one.inode) in self._done:
-                    continue
-                for place, inode in self._files.siblings(path):
-                    if inode != one.inode:
-                        continue
-                    opened = self._open_quietly(place)
-                    if opened is None:
-                        continue
-                    handle, look = opened
-                    is_it = (
-                        look.dev == one.dev and look.size > one.committed and (look.dev, look.inode) not in self._owners
-                    )
-                    head = self._files.read(handle, limits.FINGERPRINT_BYTES, 0)
-                    if is_it and Fingerprint(one.fp_count, one.fp).matches(head):
-                        stream.insert_older(handle, look, one, now_ms)
-                        break
-                    self._files.close(handle)
+                self._find_older(stream, one, listings, now_ms)
             self._plan(stream)
         self._row_all()
         self.is_changed = True
+
+    def _find_older(
+        self, stream: Stream, one: KnownFile, listings: dict[str, dict[int, list[str]]], now_ms: int
+    ) -> None:
+        """A file that the hub knows and this run does not: it was rotated before the state was lost."""
+        if (one.dev, one.inode) in self._done or (one.dev, one.inode) in self._owners:
+            return
+        folder = stream.path.rpartition("/")[0] + "/"
+        if folder not in listings:
+            listings[folder] = {}
+            for place, inode in self._files.siblings(folder):
+                listings[folder].setdefault(inode, []).append(place)
+        for place in listings[folder].get(one.inode, ()):
+            opened = self._open_quietly(place)
+            if opened is None:
+                continue
+            handle, look = opened
+            head = self._files.read(handle, limits.FINGERPRINT_BYTES, 0)
+            is_it = look.dev == one.dev and look.size > one.committed
+            if is_it and one.fp_count and Fingerprint(one.fp_count, one.fp).matches(head):
+                stream.insert_older(handle, look, one, now_ms)
+                return
+            self._files.close(handle)
 
     def committed(self, number: int, file: int, offset: int) -> None:
         """The hub has it on disk."""
@@ -419,8 +428,8 @@ class Followed:
             if path not in present or stream in self._leaving:
                 self._look(stream, now_ms)
         for skip in self.skipped.all():
-            if skip.path not in present and not self._paths.is_folder(skip.path):
-                self.skipped.forget(skip.path)
+            if skip.path not in present and skip.path not in self._paths.unlistable:
+                self.skipped.remove(skip.path)
         for path in paths:
             if path in self.streams:
                 self._look(self.streams[path], now_ms)
@@ -433,7 +442,7 @@ class Followed:
 
     def _unlistable(self, folder: str, error: OSError) -> None:
         why = f"cannot be listed: {(error.strerror or str(error)).lower()}"
-        self.skipped.add(folder, why, permission_remedy(folder))
+        self.skipped.add(folder, why, permission_remedy(folder), now_ms=self._now_ms, retry=True)
 
     def _meet(self, path: str, now_ms: int, *, is_old: bool = False, is_unproven: bool = False) -> None:
         """A path that matches and is no stream yet. `is_old`: it was there before anybody looked."""
@@ -442,7 +451,7 @@ class Followed:
         try:
             look = self._files.look(path)
             if look is None:
-                self.skipped.forget(path)
+                self.skipped.remove(path)
                 return
             if self._is_other_name(path, look):
                 return

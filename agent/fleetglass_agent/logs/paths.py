@@ -35,10 +35,11 @@ class Paths:
         note: Callable[[str], None],
     ) -> None:
         self.met: set[str] = set()  # patterns whose files were there at their first look: what comes now is new
+        self.unlistable: set[str] = set()  # folders that could not be read, the last time
         self._files = files
         self._wall_ms = wall_ms
         self._watch = watch
-        self._unlistable = unlistable
+        self._tell_unlistable = unlistable
         self._note = note
         self._cut_told: set[str] = set()
         self._folders: dict[str, int | None] = {}
@@ -52,10 +53,6 @@ class Paths:
     def wants(self, path: str) -> bool:
         """Whether a glob names this path and none excludes it."""
         return any(one.matches(path) for one in self._globs) and not self._is_excluded(path)
-
-    def is_folder(self, path: str) -> bool:
-        """Whether this is a folder that was looked into."""
-        return path in self._folders
 
     def is_first_met(self, path: str) -> bool:
         """Whether only globs name it that were never expanded before: it may have been there for long."""
@@ -76,6 +73,7 @@ class Paths:
             self._folders = {folder: self._changed_ns(folder) for folder in folders}
             if not self._watch(folders):
                 break  # else a name may have come before the watch: read once more
+        self.unlistable = {folder for one in found for folder in one.unlistable}
         paths: dict[str, None] = {}
         for glob, one in zip(self._globs, found, strict=True):
             if one.is_cut and glob.pattern not in self._cut_told:
@@ -85,7 +83,7 @@ class Paths:
                 if not self._is_excluded(path):
                     paths[path] = None
             for folder, error in one.unlistable.items():
-                self._unlistable(folder, error)
+                self._tell_unlistable(folder, error)
         return list(paths)
 
     def is_changed(self) -> bool:

@@ -34,7 +34,9 @@ def restore(
     for file in saved.files:
         opened = None
         if file.end is None or file.committed < file.end:
-            opened = _find(stream, file, hands, elsewhere)
+            # An empty file is known by its inode alone. If others followed it, one at the path has that inode again.
+            may_be_here = file.fp_count > 0 or file is saved.files[-1]
+            opened = _find(stream.path, file, hands, elsewhere, may_be_here=may_be_here)
         if opened is not None:
             handle, look = opened
             generation = revived(file, handle, look, stream.max_line_bytes)
@@ -72,11 +74,11 @@ def restore(
 
 
 def _find(
-    stream: Stream, file: SavedFile, hands: Hands, elsewhere: dict[tuple[int, int], str]
+    here: str, file: SavedFile, hands: Hands, elsewhere: dict[tuple[int, int], str], *, may_be_here: bool
 ) -> tuple[int, Look] | None:
-    places = [stream.path]
-    places += [path for path, inode in hands.siblings(stream.path) if inode == file.inode and path != stream.path]
-    if (file.dev, file.inode) in elsewhere:
+    places = [here] if may_be_here else []
+    places += [path for path, inode in hands.siblings(here) if inode == file.inode and path != here]
+    if elsewhere.get((file.dev, file.inode), here) != here:
         places.append(elsewhere[file.dev, file.inode])
     for path in places:
         try:

@@ -24,6 +24,11 @@ class Skip(NamedTuple):
     retry_ms: int | None
     is_told: bool  # whether an operator needs to hear of it: another name of a followed file is no news
 
+    @property
+    def is_trouble(self) -> bool:
+        """Something that a person should mend, as against something that is no log."""
+        return self.retry_ms is not None
+
 
 class Skipped:
     """All of them, and what is still to be said."""
@@ -46,18 +51,27 @@ class Skipped:
         before = self._skips.get(path)
         self._skips[path] = Skip(path, why, remedy, now_ms + RETRY_MS if retry else None, is_told)
         if is_told and (before is None or before.why != why):
-            what: dict[str, Field] = {"source": names.shown(path), "why": why, "remedy": remedy}
-            self._news.append((EventKind.SOURCE_DOWN, what))
+            self._tell(self._skips[path])
 
     def remove(self, path: str) -> None:
-        """It is followed now, or gone."""
+        """It is followed now, or gone: trouble with it is over."""
         skip = self._skips.pop(path, None)
-        if skip is not None and skip.retry_ms is not None:
+        if skip is not None and skip.is_told and skip.is_trouble:
             self._news.append((EventKind.SOURCE_UP, {"source": names.shown(path)}))
 
-    def forget(self, path: str) -> None:
-        """It is gone: nothing to say."""
-        self._skips.pop(path, None)
+    def say_again(self) -> None:
+        """A session begins: its hub may not know what cannot be read."""
+        waiting = {str(fields.get("source")) for _, fields in self._news}
+        for skip in self._skips.values():
+            if skip.is_told and skip.is_trouble and names.shown(skip.path) not in waiting:
+                self._tell(skip)
+
+    def _tell(self, skip: Skip) -> None:
+        path = names.shown(skip.path)
+        if skip.is_trouble:
+            self._news.append((EventKind.SOURCE_DOWN, {"source": path, "why": skip.why, "remedy": skip.remedy}))
+        else:  # nothing is wrong with a folder that a wide glob matches
+            self._news.append((EventKind.NOTICE, {"text": f"{path} {skip.why} and is not followed: {skip.remedy}"}))
 
     def due(self, now_ms: int) -> list[str]:
         """Paths to try again."""

@@ -625,9 +625,9 @@ def test_what_is_no_file_is_named_and_never_opened(rig):
         "socket.log": "is a socket",
         "loop.log": "is a link that leads to itself",
     }
-    assert len(rig.of(EventKind.SOURCE_DOWN)) == 5
     rig.after(40_000, step_ms=1_000)
-    assert len(rig.of(EventKind.SOURCE_DOWN)) == 5
+    assert len([text for text in rig.notices if "is not followed" in text]) == 4
+    assert [event.fields["why"] for event in rig.of(EventKind.SOURCE_DOWN)] == ["is a link that leads to itself"]
 
 
 @pytest.mark.parametrize(
@@ -667,6 +667,9 @@ def test_a_file_without_permission_is_told_once_with_the_remedy_and_read_when_it
         rig.after(35_000, step_ms=1_000)
         down = rig.of(EventKind.SOURCE_DOWN)
         assert [(event.fields["source"], event.fields["why"]) for event in down] == [(rig.path(), "permission denied")]
+        rig.connect()
+        rig.pump()
+        assert len(rig.of(EventKind.SOURCE_DOWN)) == 2  # once a session: another hub may have come
         assert "setfacl" in down[0].fields["remedy"] or "usermod" in down[0].fields["remedy"]
         if user == 0:
             os.seteuid(0)
