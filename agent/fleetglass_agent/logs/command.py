@@ -119,7 +119,8 @@ class Command:
         process = self._process
         if process is not None:
             deadline = time.monotonic() + grace_s
-            while process.poll() is None and time.monotonic() < deadline:
+            # Until its output ends, too: the shell around it may be gone before the command has said its last words.
+            while (process.poll() is None or self._out is not None) and time.monotonic() < deadline:
                 self._drain()
                 time.sleep(0.005)
             self._signal(process, signal.SIGKILL)

@@ -37,6 +37,14 @@ def alive(pattern):
     return found
 
 
+def until_gone(pattern):
+    """A process that was killed is still listed for a moment."""
+    deadline = time.monotonic() + 5
+    while alive(pattern):
+        assert time.monotonic() < deadline, f"{pattern} still runs"
+        time.sleep(0.02)
+
+
 def test_output_is_numbered_by_its_bytes_and_told_as_a_command(rig):
     rig.start(commands={"app": "echo one; echo two; sleep 60"})
     rig.wait_for(lambda: rig.lines == [b"one\n", b"two\n"])
@@ -124,12 +132,11 @@ def test_a_line_without_end_never_fills_the_spool(rig):
 
 def test_the_group_ends_with_the_agent(rig):
     rig.start(commands={"app": "while :; do echo x; sleep 0.1; done | cat & sleep 4242"})
-    rig.wait_for(lambda: rig.lines)
-    assert alive(b"sleep\x004242")
+    rig.wait_for(lambda: rig.lines and alive(b"sleep\x004242"))
     started = time.monotonic()
     rig.stop()
     assert time.monotonic() - started < 1
-    assert not alive(b"sleep\x004242")
+    until_gone(b"sleep\x004242")
 
 
 def test_a_command_that_ignores_the_signal_is_killed_within_a_second(rig):
@@ -138,7 +145,7 @@ def test_a_command_that_ignores_the_signal_is_killed_within_a_second(rig):
     started = time.monotonic()
     rig.stop()
     assert time.monotonic() - started < 1
-    assert not alive(b"sleep\x004243")
+    until_gone(b"sleep\x004243")
 
 
 def test_the_group_ends_when_the_agent_is_killed(tmp_path):
@@ -155,10 +162,7 @@ def test_the_group_ends_when_the_agent_is_killed(tmp_path):
         assert agent.stdout.readline() == b"up\n"
         assert alive(b"sleep\x004244")
         agent.kill()
-    deadline = time.monotonic() + 5
-    while alive(b"sleep\x004244"):
-        assert time.monotonic() < deadline, "the command outlived the agent"
-        time.sleep(0.02)
+    until_gone(b"sleep\x004244")
 
 
 def test_a_reload_ends_what_is_not_wanted_and_starts_what_is_new(rig):
@@ -166,7 +170,7 @@ def test_a_reload_ends_what_is_not_wanted_and_starts_what_is_new(rig):
     rig.wait_for(lambda: len(rig.lines) == 2)
     rig.tailing.reload(rig.settings._replace(commands={"new": "echo new; sleep 60", "same": "echo same; sleep 60"}))
     rig.wait_for(lambda: b"new\n" in rig.lines)
-    assert not alive(b"sleep\x004245")
+    until_gone(b"sleep\x004245")
     assert sorted(rig.lines) == [b"new\n", b"old\n", b"same\n"]
 
 
@@ -252,7 +256,7 @@ def test_several_commands_that_ignore_the_signal_are_ended_together(rig):
     started = time.monotonic()
     rig.stop()
     assert time.monotonic() - started < 1
-    assert not alive(b"sleep\x004246")
+    until_gone(b"sleep\x004246")
 
 
 def test_last_words_at_the_end_of_the_agent_are_kept_for_the_next_start(rig):
