@@ -4,6 +4,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from fleetglass_proto import localkey
+from harness.fake_agent import FakeAgent
 from harness.iostat import KeptIostat
 from harness.processes import Agent, Hub
 
@@ -47,3 +49,20 @@ def start_agent(tmp_path: Path, hub: Hub) -> Iterator[Callable[..., Agent]]:
 @pytest.fixture
 def kept_iostat(tmp_path: Path) -> KeptIostat:
     return KeptIostat(tmp_path)
+
+
+@pytest.fixture
+def start_fake(hub: Hub) -> Iterator[Callable[..., FakeAgent]]:
+    """Agents that the test speaks for, already welcomed: `start_fake("web-1", labels={"role": "web"})`."""
+    started: list[FakeAgent] = []
+
+    def start(name: str, **options: object) -> FakeAgent:
+        key = localkey.read(hub.agents_port, hub.environment)
+        agent = FakeAgent(hub.agents, key, name=name, **options)  # type: ignore[arg-type]  # the test's own words
+        started.append(agent)
+        agent.join()
+        return agent
+
+    yield start
+    for agent in started:
+        agent.close()

@@ -187,6 +187,10 @@ class FakeAgent:
     def send_batch(self, *batches: messages.LineBatch) -> None:
         self.send(messages.Frame(self.now_ms(), (), batches))
 
+    def gap(self, stream: int, file: int, start: int, end: int, why: str) -> messages.Event:
+        """A range of a file that is not sent."""
+        return messages.Event(self.now_ms(), "gap", stream, file, {"start": start, "end": end, "why": why})
+
     def lines(self, path: str, data: bytes) -> int:
         """The next bytes of a file; the offset behind them."""
         self.follow(path)

@@ -34,6 +34,9 @@ export function gapText(gap: GapRow, nameOf: (host: number) => string): { text: 
       return { text: `${where}: the file was cut${size ? `, ${size} of it were not read` : ""} (${span})`, action: "" };
     case "retention":
       return { text: `${where ? `${where}: ` : ""}${size || "older lines"} no longer kept`, action: "" };
+    default:
+      // A newer hub may know more reasons than this page.
+      return { text: `${where}: ${size || "something"} is missing (${String(gap.why)})`, action: "" };
   }
 }
 

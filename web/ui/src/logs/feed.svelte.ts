@@ -77,7 +77,6 @@ export class LogFeed {
   #live: Set<string> | null = null;
   #arrived: [second: number, lines: number][] = [];
   #exactPerS: { atMs: number; lines: number } | null = null;
-  #sampledGap: GapRow | null = null;
 
   constructor(private readonly changed: () => void) {}
 
@@ -126,7 +125,6 @@ export class LogFeed {
     this.ratePerS = isSampled ? exact.lines : whole.reduce((sum, [, lines]) => sum + lines, 0) / 5;
     if (!isSampled && this.oneIn !== 1) {
       this.oneIn = 1;
-      this.#sampledGap = null;
     }
   }
 
@@ -145,7 +143,7 @@ export class LogFeed {
       );
       if (signal?.aborted) return;
       const added = this.tail.addOlder(this.#rows(answer));
-      this.searchedBackMs = Math.min(this.searchedBackMs, answer.searched_to_ms);
+      if (answer.lines.length > 0) this.searchedBackMs = Math.min(this.searchedBackMs, answer.searched_to_ms);
       this.hasOlder = added > 0;
     } catch (error) {
       if (signal?.aborted) return;
@@ -289,8 +287,11 @@ export class LogFeed {
         for (const line of lines) this.#count({ ...line, level: levelOf(withoutColours(line.text)).level });
         if (page === 0) this.tail.addOlder(lines);
         for (const gap of answer.gaps ?? []) this.#gap(gap);
-        this.searchedBackMs = answer.searched_to_ms;
-        this.histogram.knownFromMs = Math.min(this.histogram.knownFromMs, answer.searched_to_ms);
+        // An answer without lines and without more behind it has looked at all that was asked.
+        const back =
+          answer.lines.length === 0 && answer.next === null ? (fromMs ?? answer.searched_to_ms) : answer.searched_to_ms;
+        this.searchedBackMs = back;
+        this.histogram.knownFromMs = Math.min(this.histogram.knownFromMs, back);
         this.changed();
         cursor = answer.next;
         if (cursor === null) break;
@@ -398,16 +399,6 @@ export class LogFeed {
   #gap(gap: Omit<GapMessage, "op" | "ch"> & { one_in?: number }): void {
     const host = typeof gap.host === "number" ? this.#idOf(gap.host) : -1;
     const lines = gap.lines ?? null;
-    if (gap.why === "sampled") {
-      // One row says it for as long as it lasts, not one a second.
-      if (this.#sampledGap && this.tail.rows.includes(this.#sampledGap)) {
-        this.#sampledGap.toMs = gap.to_ms;
-        if (lines !== null) this.#sampledGap.lines = (this.#sampledGap.lines ?? 0) + lines;
-        this.tail.version++;
-        this.changed();
-        return;
-      }
-    }
     this.tail.addGap({
       host,
       stream: typeof gap.stream === "number" ? gap.stream : -1,
@@ -418,9 +409,6 @@ export class LogFeed {
       bytes: gap.bytes ?? null,
       why: gap.why,
     });
-    if (gap.why === "sampled")
-      this.#sampledGap =
-        this.tail.rows.findLast((row): row is GapRow => row.kind === "gap" && row.why === "sampled") ?? null;
     this.changed();
   }
 
