@@ -60,6 +60,8 @@ def _command(words: list[str]) -> int:
         case ["parse", "iostat"]:
             from fleetglass_agent.iostat import parse_command
 
+            if sys.stdin is None:
+                raise ConfigError("standard input is closed; fleetglass-agent parse iostat < FILE")
             return parse_command.run(sys.stdin.buffer, sys.stdout)
         case ["parse", *_]:
             raise ConfigError("parse reads the output of iostat: fleetglass-agent parse iostat < FILE")
@@ -84,7 +86,7 @@ def usage() -> str:
     rows.append(("--config FILE", f"settings in TOML ({CONFIG_FILE}, if it is there)"))
     wide = max(len(left) for left, _ in rows)
     flags = "\n".join(f"  {left:{wide}}  {right}" for left, right in rows)
-    return f"{USAGE}\nflags, each also as a variable (--hub is FLEETGLASS_HUB) and in TOML:\n{flags}\n"
+    return f"{USAGE}\nflags, each also as a variable (--max-line is FLEETGLASS_MAX_LINE) and in TOML:\n{flags}\n"
 
 
 def load(words: Sequence[str], environ: Mapping[str, str]) -> tuple[config.Config, config.Arguments]:

@@ -122,8 +122,11 @@ def build(
         if setting.name in toml:
             place = _line(toml_name, toml_text, setting.name)
             found.append((from_toml(setting, toml[setting.name], f"{place}: {setting.name}"), place))
-        if (text := environ.get(setting.variable)) is not None and setting.flag:
-            found.append((from_text(setting, split(setting, text), setting.variable), setting.variable))
+        found += [
+            (from_text(setting, split(setting, environ[variable]), variable), variable)
+            for variable in setting.variables
+            if variable in environ
+        ]
         if (texts := given.values.get(setting.name)) is not None:
             found.append((from_text(setting, texts, setting.flag), setting.flag))
         values[setting.name], places[setting.name] = found[-1] if found else (setting.default, "default")

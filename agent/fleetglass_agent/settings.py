@@ -14,7 +14,7 @@ class Setting(NamedTuple):
     """One thing that a person can set."""
 
     name: str
-    """In TOML; with FLEETGLASS_ in front and in capitals in the environment."""
+    """In TOML."""
 
     flag: str
     """On the command line; "" where a line is no place for it."""
@@ -32,9 +32,10 @@ class Setting(NamedTuple):
     choices: tuple[str, ...] = ()
 
     @property
-    def variable(self) -> str:
-        """Its name in the environment."""
-        return f"FLEETGLASS_{self.name.upper()}"
+    def variables(self) -> tuple[str, ...]:
+        """Its names in the environment: after the flag (FLEETGLASS_LABEL), or after the name in TOML (..._LABELS)."""
+        names = (self.flag.removeprefix("--").replace("-", "_"), self.name)
+        return tuple(dict.fromkeys(f"FLEETGLASS_{name.upper()}" for name in names)) if self.flag else ()
 
 
 SETTINGS: tuple[Setting, ...] = (

@@ -50,6 +50,14 @@ def test_lists_are_replaced_and_labels_joined_key_by_key():
     assert settings.labels == {"role": "web", "dc": "fra1"}
 
 
+def test_a_variable_may_be_called_after_the_flag_or_after_the_setting():
+    assert build(environ={"FLEETGLASS_LABEL": "role=db"}) == build(environ={"FLEETGLASS_LABELS": "role=db"})._replace(
+        places=build(environ={"FLEETGLASS_LABEL": "role=db"}).places
+    )
+    assert build(environ={"FLEETGLASS_COMMAND": "a=b"}).tail.commands == {"a": "b"}
+    assert build(environ={"FLEETGLASS_MAX_LINE": "1M"}).tail.max_line_bytes == 1 << 20
+
+
 def test_a_name_alone_is_excluded_wherever_it_is():
     assert build("--exclude", "*.gz", "--exclude", "/var/log/x/*").tail.excludes == ("/**/*.gz", "/var/log/x/*")
 
