@@ -4,8 +4,9 @@
     /, /host/web-1, /logs ...  index.html, `no-cache` with an ETag: a new hub's page is seen at once
     /api/...                   never a page: an unknown route is a 404 problem
 
-Compressed once and kept: the whole dashboard is some hundred kilobytes. Below a path prefix (a proxy's, `root_path`)
-the page's relative addresses are resolved by a `<base>` that is set here.
+Compressed once and kept: the whole dashboard is some hundred kilobytes. The page's addresses are relative; a `<base>`
+that is relative as well (`./`, `../` ...) points to where the dashboard begins. So it also works below the path prefix
+of a proxy that takes the prefix away and tells nobody.
 """
 
 import gzip
@@ -13,7 +14,6 @@ import hashlib
 import mimetypes
 import os
 from dataclasses import dataclass
-from html import escape
 from pathlib import Path
 
 from starlette.requests import Request
@@ -25,13 +25,15 @@ IMMUTABLE = "public, max-age=31536000, immutable"
 NO_CACHE = "no-cache"
 # Smaller files and those that are compressed already win nothing.
 GZIP_MIN_BYTES = 1_024
+# The dashboard's own pages lie one folder deep at most; each depth keeps a page of its own.
+DEPTH_MAX = 3
 COMPRESSIBLE = ("text/", "application/javascript", "application/json", "image/svg+xml", "application/manifest+json")
 
 _MISSING = """<!doctype html>
 <html lang="en"><meta charset="utf-8"><title>fleetglass</title>
 <body><h1>fleetglass</h1>
 <p>The dashboard is not built. Run <code>make setup</code> in the fleetglass folder, then reload this page.</p>
-<p>The API is here: <a href="{root}/api/v1/hosts">/api/v1/hosts</a></p>
+<p>The API is here: <a href="{root}api/v1/hosts">/api/v1/hosts</a></p>
 </body></html>
 """
 
@@ -55,8 +57,9 @@ class StaticFiles:
 
     def get(self, request: Request) -> Response:
         """A file, or the page for every path that the dashboard draws itself."""
-        path = request.path_params.get("path", "").strip("/")
-        root = request.scope.get("root_path", "").rstrip("/")
+        said = request.path_params.get("path", "")
+        path = said.strip("/")
+        root = "../" * min(said.count("/"), DEPTH_MAX) or "./"
         if path in ("api", "metrics") or path.startswith("api/"):
             raise Problem(404, f"there is no {('/' + path)[:120]!r}; the routes are listed in docs/api.md")
         file = self._file(path, root) if path else None
@@ -69,7 +72,7 @@ class StaticFiles:
             return _answer(request, file, IMMUTABLE if path.startswith("assets/") else NO_CACHE)
         page = self._file("index.html", root)
         if page is None:
-            return Response(_MISSING.format(root=escape(root)), 503, {"cache-control": "no-store"}, "text/html")
+            return Response(_MISSING.format(root=root), 503, {"cache-control": "no-store"}, "text/html")
         return _answer(request, page, NO_CACHE)
 
     def _file(self, path: str, root: str) -> _File | None:
@@ -99,7 +102,7 @@ _FILE_TYPES = {
 def _prepared(content: bytes, path: str, root: str, mtime_ns: int) -> _File:
     media_type = mimetypes.guess_type(path)[0] or "application/octet-stream"
     if path.endswith(".html"):
-        base = f'<base href="{escape(root)}/">'.encode()
+        base = f'<base href="{root}">'.encode()
         content = content.replace(b"<head>", b"<head>" + base, 1)
     gzipped = None
     if len(content) >= GZIP_MIN_BYTES and media_type.startswith(COMPRESSIBLE):

@@ -68,7 +68,7 @@ def test_nothing_outside_the_folder_is_given(built, path):
 
 def test_below_a_prefix_relative_addresses_are_the_prefixs(built):
     answer = get("/fleet/host/web-1", built, root_path="/fleet")
-    assert '<base href="/fleet/">' in answer.text
+    assert '<base href="../">' in answer.text
     assert get("/fleet/assets/a-1b2c.js", built, root_path="/fleet").status_code == 200
     assert get("/fleet/api/v1/hosts", built, root_path="/fleet").json()["hosts"] == []
 

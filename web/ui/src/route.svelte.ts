@@ -7,7 +7,7 @@
 import { type Place, parsePlace, prefixOf, printPlace } from "./url";
 
 class Route {
-  readonly #prefix = prefixOf(location.pathname);
+  readonly #prefix = prefixOf(document.baseURI);
   #place: Place = $state.raw(this.#read());
 
   constructor() {

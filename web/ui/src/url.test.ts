@@ -62,15 +62,14 @@ describe("the URL is the state", () => {
     expect(spanMs("m")).toBeNull();
   });
 
-  test("the prefix is everything before the last segment", () => {
-    expect(prefixOf("/")).toBe("/");
-    expect(prefixOf("/glass/")).toBe("/glass/");
-    expect(prefixOf("/glass/logs")).toBe("/glass/");
+  test("the prefix is where the document's base lies", () => {
+    expect(prefixOf("http://hub:7480/?hosts=a")).toBe("/");
+    expect(prefixOf("http://hub/glass/logs?x=1")).toBe("/glass/");
   });
-});
 
-test("keeps the hosts in focus of a comparison, commas in names included", () => {
-  const place = { ...HOME, page: "compare" as const, focus: ["db-03", "a,b & c"] };
-  expect(read(printPlace(place)).focus).toEqual(["db-03", "a,b & c"]);
-  expect(read(printPlace({ ...place, page: "fleet" })).focus).toEqual([]);
+  test("a host may be named in the path, as people type it", () => {
+    expect(read("host/db-03")).toMatchObject({ page: "host", host: "db-03" });
+    expect(read("host/a%2Fb%")).toMatchObject({ page: "host", host: "a%2Fb%" });
+    expect(read("host?host=x").host).toBe("x");
+  });
 });

@@ -115,7 +115,10 @@ export function parsePlace(path: string, query: string): Place {
   const q = new URLSearchParams(query);
   const text = (key: string): string => q.get(key) ?? "";
   const moment = (key: string): number | null => parseMoment(text(key));
-  const segment = path.replace(/\/+$/, "").replace(/\.html$/, "");
+  const [segment = "", ...below] = path
+    .replace(/\/+$/, "")
+    .replace(/\.html$/, "")
+    .split("/");
   const from = moment("from");
   const to = moment("to");
   const ordered = from === null || to === null || from < to;
@@ -125,7 +128,8 @@ export function parsePlace(path: string, query: string): Place {
   const theme = text("theme");
   return {
     page: oneOf(PAGES, segment, "fleet"),
-    host: text("host"),
+    // `host/db-03` is how people write it by hand.
+    host: text("host") || decoded(below.join("/")),
     hosts: text("hosts"),
     span: spanMs(text("span")) === null ? DEFAULT_SPAN : text("span"),
     from: ordered ? from : null,
@@ -180,14 +184,22 @@ export function printPlace(place: Place): string {
   return query ? `${segment}?${query}` : segment;
 }
 
-/** The prefix below which the dashboard is served, with its slashes: everything before the last segment. */
-export function prefixOf(pathname: string): string {
-  return pathname.slice(0, pathname.lastIndexOf("/") + 1);
+/** The path below which the dashboard is served, with its slashes; `base` is the document's own base address. */
+export function prefixOf(base: string): string {
+  return new URL(".", base).pathname;
 }
 
 function parseLine(text: string): LineRef | null {
   const found = /^([^:]*):(\d{1,16}):(.+)$/s.exec(text);
   return found ? { host: found[1] ?? "", offset: Number(found[2]), path: found[3] ?? "" } : null;
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
 }
 
 function oneOf<T extends string>(all: readonly T[], text: string, usual: T): T {
