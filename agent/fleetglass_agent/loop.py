@@ -186,6 +186,9 @@ class Loop:
         if now_ms < self._pace.next_ms or (budget := self._outlet.budget()) <= 0 or not self._lines.ready():
             return
         items = self._lines.pull(budget, now_ms, wall_ms)
+        for item in items:
+            if isinstance(item, Event) and item.kind == EventKind.NOTICE:
+                self._log.say("warning", str(item.fields.get("text", "")))
         if items:
             self._pace.sent(self._outlet.lines(items), now_ms)
             self._lines_muted_until_ms = self._pace.next_ms

@@ -1,6 +1,7 @@
 """The real agent as a process, against a hub of the tests."""
 
 import json
+import os
 import re
 import signal
 import subprocess
@@ -292,6 +293,17 @@ def test_sources_names_every_source_and_file_and_why_one_is_off(tmp_path):
     assert any(row.startswith(f"follows        {tmp_path}/app.log") for row in rows)
     assert any(row.startswith(f"leaves out     {tmp_path}/folder.log: ") for row in rows)
     assert "\x1b" not in ended.stdout
+
+
+def test_what_cannot_be_followed_is_named_on_standard_error_and_never_blocks(hub, start, tmp_path):
+    os.mkfifo(tmp_path / "pipe.log")
+    (tmp_path / "a\nb\x1b[2J.log").mkdir()
+    append(tmp_path / "app.log", "hello\n")
+    hub.start()
+    agent = start("--hub", hub.endpoint, "--tail", str(tmp_path / "*.log"), "--from", "start")
+    agent.says("pipe.log")
+    hub.until(lambda hub: hub.lines(str(tmp_path / "app.log")) == [b"hello\n"], "the line of the real file")
+    assert "\x1b" not in agent.output()
 
 
 def test_without_iostat_everything_else_is_measured(tmp_path):
