@@ -59,7 +59,8 @@ class MetricsChannel(Channel):
         self.ticks = 0
         self._announced: dict[int, tuple[str, ...]] = {}
         self._states: dict[float, _State] = {}
-        self._last_ms = self._said_ms = view.now_ms()
+        self._last_ms = float("-inf")
+        self._said_ms = view.now_ms()
         self._due_ms: float | None = None
 
     # -- time ---------------------------------------------------------------------------------------------------

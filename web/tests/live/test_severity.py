@@ -1,0 +1,44 @@
+import time
+
+import pytest
+from fleetglass_web.live.severity import count, severity
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("2026-11-24 23:00:01,123 ERROR [main] c.e.Foo: cannot", "error"),
+        ("2026-11-24T23:00:01Z [WARN] disk is slow", "warn"),
+        ("[24/Nov/2026] [notice] caught SIGTERM", "info"),
+        ("[core:error] [pid 1] AH00126", "error"),
+        ("time=2026-11-24 level=warning msg=x", "warn"),
+        ('{"time":"x","level":"ERROR","msg":"INFO is a word here"}', "error"),
+        ('{"level":30,"msg":"pino"}', "info"),
+        ('{"severity": "CRITICAL"}', "fatal"),
+        ("<11>Nov 24 23:00:01 host app: priority says error", "error"),
+        ("<14>1 2026-11-24T23:00:01Z host app - - - all well", "info"),
+        ("E1124 23:00:01.123 1 file.cc:1] glog", "error"),
+        ('127.0.0.1 - - [24/Nov/2026:23:00:00 +0000] "GET / HTTP/1.1" 503 612 "-" "curl"', "error"),
+        ('127.0.0.1 - - [24/Nov/2026:23:00:00 +0000] "GET /error HTTP/1.1" 200 612 "-" "curl"', "info"),
+        ("kernel: Out of memory: Killed process 1", "fatal"),
+        ("Traceback (most recent call last):", "error"),
+        ("DEBUG: no errors", "debug"),
+        ("a terrorist mirrored the errorless warner", "other"),
+        ("", "other"),
+        ("\x1b[31mERROR\x1b[0m coloured", "error"),
+    ],
+)
+def test_a_line_says_how_bad_it_is(line, said):
+    assert severity(line.encode()) == said
+
+
+def test_only_the_head_of_a_line_decides_and_odd_bytes_are_no_trouble():
+    assert severity(b"x" * 1_000 + b" ERROR") == "other"
+    assert severity(b"\xff\xfe\x00 ERROR \xff") == "error"
+
+
+def test_counting_is_fast():
+    lines = [b"2026-11-24 23:00:01,123 INFO [main] c.e.Foo: hello"] * 20_000
+    started = time.process_time()
+    assert count(lines)[3] == 20_000
+    assert time.process_time() - started < 1
