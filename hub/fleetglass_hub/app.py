@@ -28,6 +28,7 @@ from fleetglass_hub.config import Address, Config
 from fleetglass_hub.datafolder import DataFolder
 from fleetglass_hub.fleet.fleet import Fleet
 from fleetglass_hub.fleet.linering import TOTAL_BYTES, LineRing
+from fleetglass_hub.history import backup
 from fleetglass_hub.history.disk import DiskHistory
 from fleetglass_hub.ingest.enroll import TTL_MAX_MS, TTL_MIN_MS, Enrolment, is_loopback
 from fleetglass_hub.ingest.gate import Gate
@@ -68,6 +69,7 @@ class Hub:
         self._folder = folder
         self._http = listening.bind(config.http)
         self._http_port: int = self._http.getsockname()[1]
+        backup.put_back(folder.path)
         self._keys = load_key_pair(folder.path)
         self._book = KeyBook(folder.path)
         self._enrolment = Enrolment(self._book)
@@ -76,7 +78,7 @@ class Hub:
         self._local_key = ""
         hub_id = self._keys.hub_id
         self._fleet = Fleet(lambda changed, gone: self.view.hosts_changed(changed, gone))
-        self._recorder = DiskHistory(folder.path)
+        self._recorder = DiskHistory(folder.path, now_ms, config.keeping)
         loaded = self._recorder.load(TOTAL_BYTES // 4)
         first_seq = loaded.tail[0].seq - 1 if loaded.tail else loaded.next_seq - 1
         self._ring = LineRing(first_seq)

@@ -1,4 +1,4 @@
-"""`fleetglass-hub`: run, enroll, hosts, forget, doctor. A shell.
+"""`fleetglass-hub`: run, enroll, hosts, forget, doctor, backup. A shell.
 
 Exit codes: 0 it ended as wished, 1 it could not go on, 2 a setting or an argument makes no sense and nothing was done.
 """
@@ -25,6 +25,7 @@ usage: fleetglass-hub run [flags]                        receive agents, serve t
        fleetglass-hub hosts [--json]                     all hosts, their state and age
        fleetglass-hub forget HOST                        delete a host, its key and its history
        fleetglass-hub doctor                             what is wrong, and what to do
+       fleetglass-hub backup FILE                        history and keys as one file, while the hub runs
        fleetglass-hub --version
 """
 _SPAN = re.compile(r"(\d{1,9})(s|m|h|d)\Z")
@@ -65,6 +66,8 @@ def _command(words: list[str]) -> int:
             return _forget(rest)
         case ["doctor", *rest]:
             return _doctor(rest)
+        case ["backup", *rest]:
+            return _backup(rest)
         case ["--version"]:
             print(f"fleetglass-hub {__version__}")
             return 0
@@ -75,7 +78,9 @@ def _command(words: list[str]) -> int:
             print(USAGE, end="", file=sys.stderr)
             return 2
         case [word, *_]:
-            raise ConfigError(f"there is no command {word[:40]!r}; there are run, enroll, hosts, forget and doctor")
+            raise ConfigError(
+                f"there is no command {word[:40]!r}; there are run, enroll, hosts, forget, doctor and backup"
+            )
         case _:
             return 2
 
@@ -261,12 +266,29 @@ def _forget(words: list[str]) -> int:
 def _doctor(words: list[str]) -> int:
     _, hub, alone = _split(words, {})
     _nothing_alone(alone, "doctor")
-    folder = _folder(load(config.arguments(hub), os.environ))
+    chosen = load(config.arguments(hub), os.environ)
+    folder = _folder(chosen)
     try:
         state: Mapping[str, object] | None = control.ask(folder, {"do": "doctor"})
         problem = ""
     except control.ControlError as error:
         state, problem = None, str(error)
-    findings = doctor.examine(folder, state, problem)
+    findings = doctor.examine(folder, state, problem, chosen.keeping)
     print(doctor.shown(findings), end="")
     return 1 if any(finding.is_wrong for finding in findings) else 0
+
+
+def _backup(words: list[str]) -> int:
+    from fleetglass_hub.history import backup
+
+    _, hub, alone = _split(words, {})
+    if len(alone) != 1:
+        raise ConfigError("backup takes one file: fleetglass-hub backup /srv/backup/fleetglass.sqlite")
+    target = os.path.abspath(alone[0])
+    try:
+        size = backup.write(_folder(load(config.arguments(hub), os.environ)), target)
+    except backup.BackupError as problem:
+        print(f"fleetglass-hub: {problem}", file=sys.stderr)
+        return 1
+    print(f"{target}: {size:,} bytes, history and keys; whoever has it is the hub, so keep it as you keep keys")
+    return 0

@@ -12,6 +12,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple, cast
 
+from fleetglass_hub.history import keeping
+from fleetglass_hub.history.keeping import Keeping
 from fleetglass_hub.settings import BY_FLAG, BY_NAME, SETTINGS, Setting, Value
 
 _NAME = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?\.?\Z")
@@ -58,6 +60,7 @@ class Config(NamedTuple):
     log_format: str
     values: Mapping[str, Value]
     places: Mapping[str, str]
+    keeping: Keeping = keeping.DEFAULT
 
     @property
     def agents_endpoint(self) -> str:
@@ -179,6 +182,7 @@ def _config(values: Mapping[str, Value], places: Mapping[str, str]) -> Config:
         log_format=text["log_format"],
         values=values,
         places=places,
+        keeping=keeping.build({name: cast(str, values[name]) for name in keeping.DEFAULT_TEXTS}),
         **lists,
     )
 
@@ -226,6 +230,11 @@ def _from_texts(setting: Setting, texts: Sequence[str], place: str) -> Value:
         return words[text.lower()]
     if len(texts) > 1:
         raise ConfigError(f"{place} is given {len(texts)} times; once is enough")
+    if setting.kind == "keep":
+        try:
+            keeping.parse(text)
+        except ValueError as problem:
+            raise ConfigError(f"{place}: {problem}") from None
     if setting.choices and text not in setting.choices:
         raise ConfigError(f"{place}: {text[:60]!r} is not one of {', '.join(setting.choices)}")
     return text

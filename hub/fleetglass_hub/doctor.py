@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from fleetglass_hub import __version__
+from fleetglass_hub.history.keeping import DEFAULT, Keeping
 
 DISK_FREE_BYTES = 1 << 30
 DISK_FREE_SHARE = 0.05
@@ -26,13 +27,18 @@ class Finding(NamedTuple):
     remedy: str = ""
 
 
-def examine(folder: str, state: Mapping[str, Any] | None, problem: str) -> list[Finding]:
+def examine(folder: str, state: Mapping[str, Any] | None, problem: str, keeping: Keeping = DEFAULT) -> list[Finding]:
     """Look at everything.
 
     Args:
         state: the running hub's answer; None if none runs, and `problem` says why.
+        keeping: what history is to keep.
     """
-    found = [*_folder(folder), *_disk(folder)]
+    # numpy and zstandard are heavy; commands that do not look at chunks start without them.
+    from fleetglass_hub.history import checkup
+
+    history = [Finding(*found) for found in checkup.examine(folder, keeping)]
+    found = [*_folder(folder), *_disk(folder), *history]
     if state is None:
         return [*found, Finding(True, "no hub answers", problem)]
     found.append(Finding(False, f"the hub serves {state['url']} and hears agents on {state['agents']}"))

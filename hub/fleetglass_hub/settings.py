@@ -6,7 +6,9 @@ In: nothing. Out: `SETTINGS`.
 
 from typing import Literal, NamedTuple
 
-Kind = Literal["text", "address", "endpoint", "flag", "choice", "list"]
+from fleetglass_hub.history.keeping import DEFAULT_TEXTS
+
+Kind = Literal["text", "address", "endpoint", "flag", "choice", "list", "keep"]
 Value = str | bool | tuple[str, ...]
 
 
@@ -49,6 +51,11 @@ SETTINGS: tuple[Setting, ...] = (
         "how agents on other machines reach this hub; stands in join strings (this machine's name and the port)",
     ),
     Setting("data", "text", "", "DIR", "the folder for keys and history (/var/lib/fleetglass, or one of this user)"),
+    Setting("keep_lines", "keep", DEFAULT_TEXTS["keep_lines"], "AGE SIZE", "log lines kept ('30d 20GiB')"),
+    Setting("keep_raw", "keep", DEFAULT_TEXTS["keep_raw"], "AGE SIZE", "samples kept as they came ('7d 10GiB')"),
+    Setting("keep_10s", "keep", DEFAULT_TEXTS["keep_10s"], "AGE SIZE", "samples kept in steps of 10 s ('30d 5GiB')"),
+    Setting("keep_1min", "keep", DEFAULT_TEXTS["keep_1min"], "AGE SIZE", "samples kept in steps of 1 min ('1y 5GiB')"),
+    Setting("keep_1h", "keep", DEFAULT_TEXTS["keep_1h"], "AGE SIZE", "samples kept in steps of 1 h ('10y 2GiB')"),
     Setting(
         "auth", "choice", "password", "password|none",
         "who may look: 'none' lets everybody who reaches the page (password)", choices=("password", "none"),

@@ -9,7 +9,7 @@ from fleetglass_hub.settings import SETTINGS
 
 ROOT = Path(__file__).parents[2]
 REFERENCE = (ROOT / "deploy/config/hub.toml").read_text(encoding="utf-8")
-UNCOMMENTED = re.sub(r"(?m)^# ([a-z_]+ = )", r"\1", REFERENCE)
+UNCOMMENTED = re.sub(r"(?m)^# ([a-z_0-9]+ = )", r"\1", REFERENCE)
 PAGE = (ROOT / "docs/hub.md").read_text(encoding="utf-8")
 
 
@@ -34,7 +34,7 @@ def test_the_defaults_are_accepted_where_they_are_uncommented():
 
 
 def test_its_examples_are_accepted():
-    examples = "\n".join(re.findall(r"For example: ([a-z_]+ = .*)$", REFERENCE, re.MULTILINE))
+    examples = "\n".join(re.findall(r"For example: ([a-z_0-9]+ = .*)$", REFERENCE, re.MULTILINE))
     read = config.build(config.arguments([]), {}, tomllib.loads(examples), "examples", examples)
     assert (read.public, read.host_names, read.http.port) == (
         "tcp://hub.example.org:7400",

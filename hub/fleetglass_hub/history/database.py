@@ -68,7 +68,7 @@ def open_writer(path: str) -> sqlite3.Connection:
         HistoryError: it cannot be used.
     """
     try:
-        _leave_behind(path)
+        leave_behind(path)
         is_new = not os.path.exists(path) or os.path.getsize(path) == 0
         connection = _prepared(path, is_new)
     except sqlite3.DatabaseError as error:
@@ -140,7 +140,10 @@ def _upgrade(connection: sqlite3.Connection, path: str) -> None:
         else:
             for step in range(version, VERSION):
                 run_script(connection, _script(f"upgrade_{step}.sql"))
-            log.info("%s was upgraded from format %d to %d", path, version, VERSION)
+            if version < VERSION:
+                log.info("%s was upgraded from format %d to %d", path, version, VERSION)
+        # Of a backup: what lay beside it was put back before (see `backup`).
+        connection.execute("DROP TABLE IF EXISTS beside")
         connection.execute(f"PRAGMA user_version = {VERSION}")
         connection.execute(f"PRAGMA application_id = {LIVE_ID}")
         connection.execute("COMMIT")
@@ -168,15 +171,19 @@ def run_script(connection: sqlite3.Connection, script: str) -> None:
             statement = ""
 
 
-def _leave_behind(path: str) -> None:
-    """A backup was put in place: what lies beside it belongs to the file that stood there before."""
+def is_backup(path: str) -> bool:
+    """Whether a backup was put in this place and not opened since."""
     try:
         with open(path, "rb") as file:
             file.seek(_APPLICATION_ID_AT)
-            is_backup = file.read(4) == BACKUP_ID.to_bytes(4, "big")
-    except FileNotFoundError:
-        return
-    if is_backup:
+            return file.read(4) == BACKUP_ID.to_bytes(4, "big")
+    except OSError:
+        return False
+
+
+def leave_behind(path: str) -> None:
+    """Where a backup was put in place, what lies beside it belongs to the file that stood there before: delete it."""
+    if is_backup(path):
         for name in (f"{path}-wal", f"{path}-shm", f"{path}.journal-0", f"{path}.journal-1"):
             if os.path.exists(name):
                 os.unlink(name)

@@ -184,6 +184,15 @@ def _opened(data: bytes) -> tuple[int, bytes]:
     return method, body
 
 
+def check(data: bytes) -> None:
+    """Compare a series with its checksum.
+
+    Raises:
+        ContentError: it is damaged.
+    """
+    _opened(data)
+
+
 def decode_series(data: bytes) -> Values:
     """Read what `encode_series` made.
 
