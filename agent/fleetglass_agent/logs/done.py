@@ -20,7 +20,11 @@ NEVER = limits.OFFSET_MAX
 class DoneFiles:
     """By device and inode."""
 
-    def __init__(self, done: Iterable[Done] = ()) -> None:
+    def __init__(self) -> None:
+        self._done: dict[tuple[int, int], Done] = {}
+
+    def load(self, done: Iterable[Done]) -> None:
+        """Those of the last run."""
         self._done = {(one.dev, one.inode): one for one in done}
 
     def __contains__(self, identity: tuple[int, int]) -> bool:

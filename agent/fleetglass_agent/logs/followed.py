@@ -14,15 +14,17 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from fleetglass_proto import limits
-from fleetglass_proto.identity import Fingerprint, fingerprint
+from fleetglass_proto.identity import Fingerprint
 from fleetglass_proto.messages import Event, EventKind, Field, KnownFile, KnownStream
 
 from fleetglass_agent.logs import inotify, names
+from fleetglass_agent.logs.admission import Admission
 from fleetglass_agent.logs.checkpoint import Saved, SavedStream
-from fleetglass_agent.logs.done import NEVER, DoneFiles
+from fleetglass_agent.logs.done import DoneFiles
 from fleetglass_agent.logs.files import Files, permission_remedy
 from fleetglass_agent.logs.follower import Generation, Look, Phase
 from fleetglass_agent.logs.inotify import Inotify
+from fleetglass_agent.logs.openfiles import OpenFiles
 from fleetglass_agent.logs.paths import Paths
 from fleetglass_agent.logs.restore import restore, saved_file
 from fleetglass_agent.logs.roundrobin import RoundRobin
@@ -54,8 +56,6 @@ class FollowedFile(NamedTuple):
     size_bytes: int
     unread_bytes: int
 
-
-_NARROWER = "Name fewer files: --tail with a narrower glob, or --exclude"
 
 NumberSource = Callable[[], int]
 
@@ -98,24 +98,22 @@ class Followed:
         self._row: RoundRobin[Stream] = RoundRobin()
         self._numbers: dict[str, int] = {}
         self._by_number: dict[int, Stream] = {}
-        self._owners: dict[tuple[int, int], Stream] = {}
-        self._claimed: dict[tuple[int, int], str] = {}  # files that a stream will take up, later in the start
-        self._watches: dict[int, tuple[int | None, tuple[int, int]]] = {}  # handle -> watch, identity
+        self._opened = OpenFiles(self._watcher)
         self._done = DoneFiles()
-        self._suspects: set[str] = set()  # rotated names whose content is still too short to tell
-        self._polled: set[Stream] = set()
+        self._admission = Admission(
+            self.streams, self._files, self.skipped, self._done, self._opened, self._let_go, self.note
+        )
         self._linked: set[Stream] = set()
         self._leaving: set[Stream] = set()  # with files that were rotated away or deleted
         self._timed: dict[Stream, int] = {}
-        self._overfull: set[str] = set()  # not followed because of the limit
         self._overfull_ms = 0
-        self._is_full_told = False
         self._rescan_ms = 0
         self._poll_ms = 0
         self._watch_again_ms = 0
         self._slice_at = 0
         self._broken: set[Stream] = set()  # whose file failed to be read, and that was told
         self._now_ms = 0
+        self._limit_streams()
 
     # -- the start ----------------------------------------------------------------------------------------------------
 
@@ -125,7 +123,7 @@ class Followed:
         paths = self._paths.expand()
         if saved is not None:
             self._paths.met = set(saved.globs)
-            self._done = DoneFiles(saved.done)
+            self._done.load(saved.done)
             elsewhere: dict[tuple[int, int], str] = {}
             for path in paths:
                 look = self._look_quietly(path)
@@ -133,12 +131,10 @@ class Followed:
                     elsewhere.setdefault((look.dev, look.inode), path)
             for one in saved.streams:
                 self._numbers[one.path] = one.number
+            files = [(file, one.path) for one in reversed(saved.streams) for file in one.files if file.end is None]
+            self._opened.claim({(file.dev, file.inode): path for file, path in files})
             for one in saved.streams:
-                for file in one.files:
-                    if file.end is None:
-                        self._claimed.setdefault((file.dev, file.inode), one.path)
-            for one in saved.streams:
-                self._claimed = {file: path for file, path in self._claimed.items() if path != one.path}
+                self._opened.claim_no_more(one.path)
                 stream = self._add_stream(one.path)
                 for sentence in restore(stream, one, self._files, elsewhere, now_ms):
                     self.note(sentence)
@@ -150,18 +146,17 @@ class Followed:
         """Other globs: what matches still goes on where it is; what does not any more is let go."""
         self._settings = settings
         self._paths.set(settings)
+        self._limit_streams()
         for path in [one.path for one in self.skipped.all() if not self._paths.wants(one.path)]:
             self.skipped.remove(path)
         for path, stream in list(self.streams.items()):
             if not self._paths.wants(path):
-                self._remember_all(stream)
-                self._drop(stream, "no glob names it any more")
+                self._let_go(stream, "no glob names it any more")
         self._scan(now_ms)
 
-    @property
-    def _max_streams(self) -> int:
+    def _limit_streams(self) -> None:
         # Commands are streams, too, and a session has one limit for all.
-        return min(self._settings.max_streams, limits.STREAMS - len(self._settings.commands))
+        self._admission.max_streams = min(self._settings.max_streams, limits.STREAMS - len(self._settings.commands))
 
     # -- seen ---------------------------------------------------------------------------------------------------------
 
@@ -207,27 +202,26 @@ class Followed:
     def tick(self, now_ms: int) -> None:
         """Time has passed."""
         self._now_ms = now_ms
-        if self._polled and now_ms >= self._poll_ms:
+        if self._opened.polled and now_ms >= self._poll_ms:
             self._poll_ms = now_ms + POLL_MS
-            for stream in list(self._polled):
+            for stream in list(self._opened.polled):
                 self._look(stream, now_ms)
         if now_ms >= self._rescan_ms:
             self._rescan_ms = now_ms + RESCAN_MS
             # Whoever still waits for a turn waits for the hub: see at least what becomes of its files.
             for stream in {*self._linked, *self._leaving, *self._row, *self._slice()}:
                 self._look(stream, now_ms)
-            for path in list(self._suspects):
+            for path in list(self._admission.suspects):
                 self._meet(path, now_ms)
             if self._paths.is_changed():
                 self._scan(now_ms)
             self._let_go_deleted()
-        if self._polled and now_ms >= self._watch_again_ms:
+        if self._opened.polled and now_ms >= self._watch_again_ms:
             self._watch_again_ms = now_ms + WATCH_AGAIN_MS
-            for stream in list(self._polled):
-                self._watch_again(stream)
-        if self._overfull and now_ms >= self._overfull_ms:
+            self._opened.watch_again()
+        if self._admission.overfull and now_ms >= self._overfull_ms:
             self._overfull_ms = now_ms + OVERFULL_MS
-            for path in list(self._overfull):
+            for path in list(self._admission.overfull):
                 self._meet(path, now_ms)
         for path in self.skipped.due(now_ms):
             self._meet(path, now_ms)
@@ -241,7 +235,7 @@ class Followed:
     def next_tick_ms(self) -> int | None:
         """When to call `tick`."""
         times = [self._rescan_ms, *self._timed.values()]
-        if self._polled:
+        if self._opened.polled:
             times.append(self._poll_ms)
         retry_ms = self.skipped.next_tick_ms()
         return min(times) if retry_ms is None else min(*times, retry_ms)
@@ -266,7 +260,7 @@ class Followed:
         self, stream: Stream, one: KnownFile, listings: dict[str, dict[int, list[str]]], now_ms: int
     ) -> None:
         """A file that the hub knows and this run does not: it was rotated before the state was lost."""
-        if (one.dev, one.inode) in self._done or (one.dev, one.inode) in self._owners:
+        if (one.dev, one.inode) in self._done or self._opened.is_known((one.dev, one.inode)):
             return
         folder = stream.path.rpartition("/")[0] + "/"
         if folder not in listings:
@@ -333,7 +327,7 @@ class Followed:
 
     def is_known(self, look: Look) -> bool:
         """See `seams.Keeper`."""
-        return (look.dev, look.inode) in self._owners or (look.dev, look.inode) in self._claimed
+        return self._opened.is_known((look.dev, look.inode))
 
     def position(self, look: Look, head: bytes) -> int | None:
         """See `seams.Keeper`: a finished file that came back goes on at its end; a copy is never read."""
@@ -341,28 +335,10 @@ class Followed:
 
     def opened(self, stream: Stream, generation: Generation, look: Look) -> None:
         """See `seams.Keeper`."""
-        handle = generation.handle
-        assert handle is not None
-        identity = (look.dev, look.inode)
+        assert generation.handle is not None
         self.is_changed = True
-        if handle in self._watches:  # truncated: the same file, its next generation
-            return
-        self._owners[identity] = stream
-        self._watch(stream, handle, identity)
-        self._row.add(stream)
-
-    def _watch(self, stream: Stream, handle: int, identity: tuple[int, int]) -> None:
-        watch = self._watcher.watch_file(stream, handle, stream.path, identity[0])
-        self._watches[handle] = (watch, identity)
-        if watch is None:
-            self._polled.add(stream)
-
-    def _watch_again(self, stream: Stream) -> None:
-        self._polled.discard(stream)
-        for generation in stream.follower.generations:
-            handle = generation.handle
-            if handle is not None and self._watches[handle][0] is None:
-                self._watch(stream, handle, self._watches[handle][1])
+        if self._opened.opened(stream, generation.handle, look):
+            self._row.add(stream)
 
     def _slice(self) -> list[Stream]:
         streams = list(self.streams.values())
@@ -373,11 +349,8 @@ class Followed:
 
     def closing(self, stream: Stream, generation: Generation) -> None:
         """See `seams.Keeper`."""
-        handle = generation.handle
-        watch, identity = self._watches.pop(handle, (None, (0, 0))) if handle is not None else (None, (0, 0))
-        if watch is not None:
-            self._watcher.unwatch_file(stream, watch)
-        self._owners.pop(identity, None)
+        if generation.handle is not None:
+            self._opened.closing(stream, generation.handle)
 
     def changed(self) -> None:
         """See `seams.Keeper`."""
@@ -405,7 +378,7 @@ class Followed:
         found = []
         for path, stream in sorted(self.streams.items()):
             generations = stream.follower.generations
-            how = "polling, 250 ms" if stream in self._polled else "inotify"
+            how = "polling, 250 ms" if stream in self._opened.polled else "inotify"
             sizes = [one.size if one.handle is None else self._files.look_open(one.handle).size for one in generations]
             unread = sum(max(size - one.read, 0) for size, one in zip(sizes, generations, strict=True))
             found.append(FollowedFile(names.shown(path), how, len(generations), sum(sizes[-1:]), unread))
@@ -446,40 +419,10 @@ class Followed:
 
     def _meet(self, path: str, now_ms: int, *, is_old: bool = False, is_unproven: bool = False) -> None:
         """A path that matches and is no stream yet. `is_old`: it was there before anybody looked."""
-        self._suspects.discard(path)
-        self._overfull.discard(path)
-        try:
-            look = self._files.look(path)
-            if look is None:
-                self.skipped.remove(path)
-                return
-            if self._is_other_name(path, look):
-                return
-            if names.is_compressed(path):
-                self.skipped.add(path, "is compressed", "", is_told=False)
-                return
-            if len(self.streams) >= self._max_streams and not self._make_room(look):
-                why = f"more than {self._max_streams} files match"
-                self.skipped.add(path, why, _NARROWER, is_told=False)
-                self._overfull.add(path)
-                if not self._is_full_told:
-                    self._is_full_told = True
-                    self.note(f"{why}: those quiet for longest are not followed until they grow. {_NARROWER}")
-                return
-            opened = self._files.open(path)
-        except Unreadable as error:
-            self.skipped.add(path, error.why, error.remedy, now_ms=now_ms, retry=error.retry)
+        admitted = self._admission.admit(path, now_ms)
+        if admitted is None:
             return
-        if opened is None:
-            return
-        handle, look = opened
-        head = self._files.read(handle, limits.FINGERPRINT_BYTES, 0)
-        position = self.position(look, head)
-        if position is None or self._is_copy(path, look, head):
-            self._files.close(handle)
-            self.skipped.add(path, "its lines were read already, before it was rotated or copied", is_told=False)
-            return
-        self.skipped.remove(path)
+        handle, look, position = admitted
         stream = self._add_stream(path)
         try:
             if is_old and not self._settings.from_start:
@@ -494,42 +437,6 @@ class Followed:
             return
         generation.unproven = is_unproven
         self._plan(stream)
-
-    def _is_other_name(self, path: str, look: Look) -> bool:
-        owner = self._owners.get((look.dev, look.inode))
-        if owner is None:
-            return False
-        self.skipped.add(path, f"is the same file as {names.shown(owner.path)}", is_told=False)
-        return True
-
-    def _is_copy(self, path: str, look: Look, head: bytes) -> bool:
-        """copytruncate with a glob that matches the copy, too: its content is that of the file it was copied from."""
-        name = path.rpartition("/")[2]
-        folder = path[: len(path) - len(name)]
-        for base in names.bases(name):
-            stream = self.streams.get(folder + base)
-            if stream is None:
-                continue
-            if look.size == 0:
-                self._suspects.add(path)
-                return True
-            if stream.is_copy_of_mine(head):
-                if len(head) < limits.FINGERPRINT_BYTES:
-                    self._suspects.add(path)  # it may still grow, and differ
-                else:
-                    self._done.add(path, look, fingerprint(head), NEVER)
-                return True
-        return False
-
-    def _make_room(self, look: Look) -> bool:
-        """The limit is reached: the oldest-quiet stream gives way, if it is quieter than the new file."""
-        quiet = [one for one in self.streams.values() if one.follower.current is not None]
-        oldest = min(quiet, key=lambda one: one.last_written_ns, default=None)
-        if oldest is None or oldest.last_written_ns >= look.mtime_ns:
-            return False
-        self._remember_all(oldest)
-        self._drop(oldest, f"more than {self._max_streams} files match, and it was quiet for longest")
-        return True
 
     # -- streams ------------------------------------------------------------------------------------------------------
 
@@ -627,18 +534,20 @@ class Followed:
         self._by_number.pop(stream.number, None)
         self._row.discard(stream)
         self._timed.pop(stream, None)
-        for group in (self._polled, self._linked, self._leaving, self._broken):
+        for group in (self._opened.polled, self._linked, self._leaving, self._broken):
             group.discard(stream)
         if stream.is_announced:
             fields: dict[str, Field] = {"why": why}
             self._events.append(Event(self._wall_ms(), EventKind.STREAM_DOWN, stream.number, None, fields))
         self.is_changed = True
 
-    def _remember_all(self, stream: Stream) -> None:
+    def _let_go(self, stream: Stream, why: str) -> None:
+        """Not followed any more, though its file is there: where it stands is kept."""
         for generation in stream.follower.generations:
             if generation.handle is not None and generation.phase is not Phase.ENDED:
                 look = self._files.look_open(generation.handle)
                 self._done.add(stream.path, look, generation.fp, generation.read)
+        self._drop(stream, why)
 
     def _row_all(self) -> None:
         for stream in self.streams.values():

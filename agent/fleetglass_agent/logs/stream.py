@@ -47,6 +47,12 @@ class Stream:
         return self._reader.is_announced
 
     @property
+    def is_at_rest(self) -> bool:
+        """One file, and the hub has all that was read of it."""
+        current = self.follower.current
+        return len(self.follower.generations) == 1 and current is not None and current.committed == current.read
+
+    @property
     def last_written_ns(self) -> int:
         """When its newest file was written last, as far as was seen."""
         current = self.follower.current
@@ -108,9 +114,10 @@ class Stream:
             size = generation.size
             look = self._hands.look_open(generation.handle)
             is_new_content = self.follower.has_shrunk(generation, look)
-            if look.size > size and not is_new_content:
+            is_written = look.size > size or look.mtime_ns != generation.mtime_ns
+            if is_written and not is_new_content:
                 head = self._hands.read(generation.handle, limits.FINGERPRINT_BYTES, 0)
-                is_new_content = not head.startswith(generation.head)  # cut, and grown beyond what it was
+                is_new_content = not head.startswith(generation.head)  # cut, and grown again
                 if not is_new_content:
                     self._reader.set_head(generation, head)
             if is_new_content:
@@ -286,6 +293,8 @@ class Stream:
         """Read one batch at most; gives the log bytes put into `out`, and how it ended."""
         used = 0
         generations = list(self.follower.generations)
+        if not generations:
+            return 0, Turn.DONE
         # Looked at before the older ones are read: nothing newer overtakes them.
         upto = [None if one.handle is None else self._hands.look_open(one.handle).size for one in generations[1:]]
         for generation, size in zip(generations, [None, *upto], strict=True):

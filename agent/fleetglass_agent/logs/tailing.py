@@ -9,22 +9,18 @@ kept in the state folder; without one they come from the hub, and that is said.
 
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 from fleetglass_proto.messages import Event, KnownStream, LineBatch
 
 from fleetglass_agent.logs import names
 from fleetglass_agent.logs.checkpoint import Checkpoint, Corrupt
+from fleetglass_agent.logs.commands import Commands, take_turn
 from fleetglass_agent.logs.followed import Followed, FollowedFile, random_number
 from fleetglass_agent.logs.inotify import Inotify
-from fleetglass_agent.logs.output import Output
 from fleetglass_agent.logs.seams import Out, Turn
 from fleetglass_agent.logs.settings import TailSettings
-from fleetglass_agent.logs.spool import Spool
-
-if TYPE_CHECKING:
-    from fleetglass_agent.logs.command import Command
 
 # Progress is written this often: the hub's offsets are the truth, so this is only for a hub that lost its disk.
 SAVE_MS = 10_000
@@ -43,10 +39,6 @@ AWAY_DAMP_MS = 50
 # The messages of one `pull`: a bound for the many small batches of many files.
 PULL_MESSAGES = 512
 STARVED_MS = 20
-# All commands together have so long to end: the agent itself is to be gone a second after SIGTERM.
-CLOSE_S = 0.4
-# Streams of commands are numbered from here, files from 1.
-COMMAND_NUMBERS = 1_000_000
 
 
 class NotFollowed(NamedTuple):
@@ -102,12 +94,8 @@ class Tailing:
         self._window_wakes = 0
         self._starved_until_ms = 0
         self._now_ms = mono_ms()
-        self._commands: dict[str, tuple[Command, Output]] = {}
-        self._by_descriptor: dict[int, Command] = {}
-        self._new_number = new_number
-        self._state_dir = state_dir
-        self._known_commands: dict[str, KnownStream] = {}
         self._files = Followed(settings, wall_ms=wall_ms, new_number=new_number, make_inotify=make_inotify)
+        self._commands = Commands(state_dir, new_number, self._files.note)
         self._begin()
 
     def _begin(self) -> None:
@@ -134,7 +122,7 @@ class Tailing:
                 self._trouble(error)
         self._files.start(saved, self._now_ms, is_lost=is_lost or self._checkpoint is None)
         self._save()
-        self._set_commands(self._settings.commands)
+        self._commands.set(self._settings)
 
     # -- the loop -----------------------------------------------------------------------------------------------------
 
@@ -142,8 +130,7 @@ class Tailing:
         """What to poll for reading now; may change after each call."""
         watch = self._files.descriptor
         found = [watch] if watch is not None and not self._damped_until_ms else []
-        self._by_descriptor = {one: command for command, _ in self._commands.values() for one in command.descriptors()}
-        found += self._by_descriptor
+        found += self._commands.descriptors()
         return found
 
     def receive(self, descriptor: int, now_ms: int) -> None:
@@ -151,8 +138,8 @@ class Tailing:
         self._now_ms = now_ms
         if descriptor == self._files.descriptor:
             self._take_watch(now_ms)
-        elif descriptor in self._by_descriptor:
-            self._by_descriptor[descriptor].receive(descriptor, now_ms)
+        else:
+            self._commands.receive(descriptor, now_ms)
         self._save_if_changed()
 
     def tick(self, now_ms: int) -> None:
@@ -164,8 +151,7 @@ class Tailing:
         if now_ms >= self._starved_until_ms:
             self._starved_until_ms = 0
         self._files.tick(now_ms)
-        for command, _ in self._commands.values():
-            command.tick(now_ms)
+        self._commands.tick(now_ms)
         self._save_if_changed()
         if self._save_ms is not None and now_ms >= self._save_ms:
             self._save()
@@ -173,8 +159,7 @@ class Tailing:
     def next_tick_ms(self) -> int | None:
         """When to call `tick`; monotonic."""
         times = [
-            *(command.next_tick_ms(self._now_ms) for command, _ in self._commands.values()),
-            *(output.next_tick_ms() for _, output in self._commands.values()),
+            *self._commands.next_tick_ms(self._now_ms),
             self._files.next_tick_ms(),
             self._save_ms,
             self._damped_until_ms or None,
@@ -186,7 +171,7 @@ class Tailing:
         """SIGHUP: other globs and commands; what matches still goes on without a line lost."""
         self._settings = settings
         self._files.reload(settings, self._now_ms)
-        self._set_commands(settings.commands)
+        self._commands.set(settings)
         self._save_if_changed()
 
     # -- the hub ------------------------------------------------------------------------------------------------------
@@ -196,16 +181,14 @@ class Tailing:
         self._now_ms = now_ms
         self._starved_until_ms = 0
         self._files.welcome({one.path: one for one in known if one.kind == "file"}, now_ms)
-        self._known_commands = {one.path: one for one in known if one.kind == "command"}
-        for command, output in self._commands.values():
-            output.rewind(self._known_commands.get(names.shown(command.name)))
+        self._commands.welcome({one.path: one for one in known if one.kind == "command"})
         self._save_if_changed()
 
     def ready(self) -> bool:
         """Whether `pull` has something to give."""
         if self._starved_until_ms:
             return False
-        return self._files.is_ready or any(self._is_due(output) for _, output in self._commands.values())
+        return self._files.is_ready or bool(self._commands.due(self._now_ms))
 
     def pull(self, budget_bytes: int, now_ms: int, wall_ms: int) -> list[LineBatch | Event]:
         """What to send now, in this order: at most `budget_bytes` of log bytes, in fair turns."""
@@ -213,16 +196,13 @@ class Tailing:
         out: Out = []
         self._files.take_events(out)
         used = 0
-        commands = [output for _, output in self._commands.values() if self._is_due(output)]
+        commands = self._commands.due(now_ms)
         is_starved = False
         idle = 0
         while len(out) < PULL_MESSAGES and (commands or (self._files.waiting and idle <= self._files.waiting)):
             if commands:
-                output = commands.pop(0)
-                got, at = output.turn(budget_bytes - used, now_ms, wall_ms, out)
+                got, at = take_turn(commands, budget_bytes - used, now_ms, wall_ms, out)
                 used += got
-                if at is Turn.MORE:
-                    commands.append(output)
                 is_starved = is_starved or at is Turn.STARVED
             if self._files.waiting and idle <= self._files.waiting:
                 got, at = self._files.turn(budget_bytes - used, now_ms, wall_ms, out)
@@ -241,9 +221,7 @@ class Tailing:
         """The hub has this much of a file on disk; a finished file is closed."""
         self._starved_until_ms = 0
         self._files.committed(stream, file, offset)
-        for _, output in self._commands.values():
-            if output.number == stream:
-                output.committed(file, offset)
+        self._commands.committed(stream, file, offset)
         if self._save_ms is None:
             self._save_ms = self._now_ms + SAVE_MS
 
@@ -252,7 +230,7 @@ class Tailing:
         return Status(
             tuple(self._files.status()),
             tuple(NotFollowed(names.shown(one.path), one.why, one.remedy) for one in self._files.skipped.all()),
-            tuple((names.shown(name), command.state) for name, (command, _) in self._commands.items()),
+            self._commands.status(),
             (self._state_trouble,) if self._state_trouble else (),
         )
 
@@ -260,47 +238,7 @@ class Tailing:
         """Save positions; give back descriptors and children."""
         self._save()
         self._files.close()
-        for command, _ in self._commands.values():
-            command.ask_to_end()
-        deadline = time.monotonic() + CLOSE_S
-        for command, _ in self._commands.values():
-            command.close(max(deadline - time.monotonic(), 0))
-
-    # -- commands -----------------------------------------------------------------------------------------------------
-
-    def _set_commands(self, wanted: Mapping[str, str]) -> None:
-        for name, (command, _) in list(self._commands.items()):
-            if wanted.get(name) != command.text:
-                command.close()
-                del self._commands[name]
-        if self._state_dir is None and wanted and not self._commands:
-            self._files.note(
-                f"no state folder: output of commands waits in memory, {self._settings.spool_memory_bytes} bytes each; "
-                "what the hub has not got is lost when the agent ends. Set --state DIR"
-            )
-        for name, text in wanted.items():
-            if name not in self._commands:
-                self._add_command(name, text)
-
-    def _add_command(self, name: str, text: str) -> None:
-        folder = None
-        if self._state_dir is not None:
-            plain = "".join(char if char.isalnum() and char.isascii() else "_" for char in name)[:64]
-            folder = os.path.join(self._state_dir, "spool", f"{plain}-{names.hash_text(name)}")
-        limit, memory = self._settings.spool_bytes, self._settings.spool_memory_bytes
-        spool = Spool(folder, self._new_number, limit, memory, self._files.note)
-        taken = {output.number for _, output in self._commands.values()}
-        number = next(one for one in range(COMMAND_NUMBERS, COMMAND_NUMBERS + len(taken) + 1) if one not in taken)
-        output = Output(number, name, spool, self._settings.max_line_bytes)
-        output.rewind(self._known_commands.get(names.shown(name)))
-        # Only here: the standard library's subprocess costs 1.2 MB resident, and most agents run no commands.
-        from fleetglass_agent.logs.command import Command
-
-        self._commands[name] = (Command(name, text, spool, self._files.note, output.grew), output)
-
-    def _is_due(self, output: Output) -> bool:
-        due_ms = output.next_tick_ms()
-        return output.is_ready or (due_ms is not None and due_ms <= self._now_ms)
+        self._commands.close()
 
     # -- within -------------------------------------------------------------------------------------------------------
 

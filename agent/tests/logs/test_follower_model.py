@@ -148,6 +148,9 @@ class Life(RuleBasedStateMachine):
     def reopen(self):
         if self.writer is None or self.fs.names.get(LOG) is not self.writer:
             self.writer = self.fs.create(LOG)
+            stream = self.agent.streams.get(LOG) if self.agent is not None else None
+            if self.agent is not None and not (stream and any(one.handle for one in stream.follower.generations)):
+                self.look()  # the kernel tells of a new file at once
 
     def shift(self):
         rotated = [int(name.removeprefix(LOG + ".")) for name in self.fs.names if name.startswith(LOG + ".")]

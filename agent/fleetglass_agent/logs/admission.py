@@ -1,0 +1,140 @@
+"""May a path that matches become a stream? If so, from where; if not, why.
+
+Not: another name of an open file, what is no file or cannot be read, a compressed file, a copy of what is followed,
+what was read already, and more files than the limit. Each is named in `skipped`.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+from fleetglass_proto import limits
+from fleetglass_proto.identity import fingerprint
+
+from fleetglass_agent.logs import names
+from fleetglass_agent.logs.done import NEVER, DoneFiles
+from fleetglass_agent.logs.follower import Look
+from fleetglass_agent.logs.openfiles import OpenFiles
+from fleetglass_agent.logs.seams import Hands, Unreadable
+from fleetglass_agent.logs.skipped import Skipped
+from fleetglass_agent.logs.stream import Stream
+
+_NARROWER = "Name fewer files: --tail with a narrower glob, or --exclude"
+
+
+class Admitted(NamedTuple):
+    """An open file for a new stream."""
+
+    handle: int
+    look: Look
+    position: int
+
+
+class Admission:
+    """The door to `streams`.
+
+    Args:
+        let_go: asks a stream to give way, with a reason.
+        note: gets a sentence for the operator.
+    """
+
+    def __init__(
+        self,
+        streams: Mapping[str, Stream],
+        hands: Hands,
+        skipped: Skipped,
+        done: DoneFiles,
+        opened: OpenFiles,
+        let_go: Callable[[Stream, str], None],
+        note: Callable[[str], None],
+    ) -> None:
+        self.max_streams = limits.STREAMS
+        self.suspects: set[str] = set()  # rotated names whose content is still too short to tell
+        self.overfull: set[str] = set()  # not followed because of the limit: whoever grows comes in
+        self._streams = streams
+        self._hands = hands
+        self._skipped = skipped
+        self._done = done
+        self._opened = opened
+        self._let_go = let_go
+        self._note = note
+        self._is_full_told = False
+
+    def admit(self, path: str, now_ms: int) -> Admitted | None:
+        """Open it, or say why not."""
+        self.suspects.discard(path)
+        was_overfull = path in self.overfull
+        self.overfull.discard(path)
+        try:
+            look = self._hands.look(path)
+            if look is None:
+                self._skipped.remove(path)
+                return None
+            if self._is_no_stream(path, look):
+                return None
+            if len(self._streams) >= self.max_streams and not self._make_room(look):
+                self._refuse(path)
+                return None
+            opened = self._hands.open(path)
+        except Unreadable as error:
+            self._skipped.add(path, error.why, error.remedy, now_ms=now_ms, retry=error.retry)
+            return None
+        if opened is None:
+            return None
+        handle, look = opened
+        head = self._hands.read(handle, limits.FINGERPRINT_BYTES, 0)
+        position = self._done.position(look, head)
+        if position is None or self._is_copy(path, look, head):
+            self._hands.close(handle)
+            self._skipped.add(path, "its lines were read already, before it was rotated or copied", is_told=False)
+            if was_overfull:
+                self.overfull.add(path)  # it did not grow yet
+            return None
+        self._skipped.remove(path)
+        return Admitted(handle, look, position)
+
+    def _is_no_stream(self, path: str, look: Look) -> bool:
+        owner = self._opened.owner((look.dev, look.inode))
+        if owner is not None:
+            self._skipped.add(path, f"is the same file as {names.shown(owner.path)}", is_told=False)
+        elif names.is_compressed(path):
+            self._skipped.add(path, "is compressed", is_told=False)
+        else:
+            return False
+        return True
+
+    def _is_copy(self, path: str, look: Look, head: bytes) -> bool:
+        """copytruncate with a glob that matches the copy, too: its content is that of the file it was copied from."""
+        name = path.rpartition("/")[2]
+        folder = path[: len(path) - len(name)]
+        for base in names.bases(name):
+            stream = self._streams.get(folder + base)
+            if stream is None:
+                continue
+            if look.size == 0:
+                self.suspects.add(path)
+                return True
+            if stream.is_copy_of_mine(head):
+                if len(head) < limits.FINGERPRINT_BYTES:
+                    self.suspects.add(path)  # it may still grow, and differ
+                else:
+                    self._done.add(path, look, fingerprint(head), NEVER)
+                return True
+        return False
+
+    def _make_room(self, look: Look) -> bool:
+        """The stream that was quiet for longest gives way to a file that is less so."""
+        quiet = [one for one in self._streams.values() if one.is_at_rest]
+        oldest = min(quiet, key=lambda one: one.last_written_ns, default=None)
+        if oldest is None or oldest.last_written_ns >= look.mtime_ns:
+            return False
+        self._let_go(oldest, f"more than {self.max_streams} files match, and it was quiet for longest")
+        self._refuse(oldest.path)
+        return True
+
+    def _refuse(self, path: str) -> None:
+        why = f"more than {self.max_streams} files match"
+        self._skipped.add(path, why, _NARROWER, is_told=False)
+        self.overfull.add(path)
+        if not self._is_full_told:
+            self._is_full_told = True
+            self._note(f"{why}: those quiet for longest are not followed until they grow. {_NARROWER}")
