@@ -21,10 +21,11 @@ import uvicorn
 from fleetglass_proto import endpoint as endpoints
 from fleetglass_proto import join, limits, localkey
 from fleetglass_web.app import create_app, uvicorn_config
+from fleetglass_web.auth.login import Login
 from fleetglass_web.settings import WebSettings
 
 from fleetglass_hub import control, listening, localagent
-from fleetglass_hub.config import Address, Config
+from fleetglass_hub.config import Address, Config, asks_for_login
 from fleetglass_hub.datafolder import DataFolder
 from fleetglass_hub.fleet.fleet import Fleet
 from fleetglass_hub.fleet.linering import TOTAL_BYTES, LineRing
@@ -35,6 +36,7 @@ from fleetglass_hub.ingest.gate import Gate
 from fleetglass_hub.ingest.intake import Intake
 from fleetglass_hub.ingest.keys import KeyBook, load_key_pair
 from fleetglass_hub.ingest.router import AgentSockets
+from fleetglass_hub.password import PasswordFile, session_secret
 from fleetglass_hub.view import LocalView
 
 log = logging.getLogger(__name__)
@@ -136,8 +138,13 @@ class Hub:
         names = list(config.host_names)
         if not config.http.is_loopback:
             names += listening.own_names()
-        app = create_app(self.view, WebSettings(hosts=names, origins=config.origins))
+        app = create_app(self.view, WebSettings(hosts=names, origins=config.origins, login=self._login()))
         return _Server(uvicorn_config(app, timeout_graceful_shutdown=BROWSERS_S, timeout_keep_alive=30))
+
+    def _login(self) -> Login | None:
+        if not asks_for_login(self.config):
+            return None
+        return Login(session_secret(self._folder.path), PasswordFile(self._folder.path).hash)
 
     async def _announce(self, server: uvicorn.Server, url_out: Any) -> None:  # any: whatever has write and flush
         while not server.started:

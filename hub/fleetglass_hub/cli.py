@@ -1,4 +1,4 @@
-"""`fleetglass-hub`: run, enroll, hosts, forget, doctor, backup. A shell.
+"""`fleetglass-hub`: run, enroll, hosts, forget, passwd, doctor, backup. A shell.
 
 Exit codes: 0 it ended as wished, 1 it could not go on, 2 a setting or an argument makes no sense and nothing was done.
 """
@@ -14,6 +14,7 @@ from typing import Any
 from fleetglass_hub import __version__, config, control, doctor, ownlog
 from fleetglass_hub.config import Arguments, Config, ConfigError
 from fleetglass_hub.datafolder import DataFolder, DataFolderError, default_folder
+from fleetglass_hub.password import PasswordFile
 from fleetglass_hub.settings import SETTINGS
 
 CONFIG_FILE = "/etc/fleetglass/hub.toml"
@@ -24,6 +25,7 @@ usage: fleetglass-hub run [flags]                        receive agents, serve t
        fleetglass-hub enroll [--label k=v]... [--ttl 1h] print the one line that joins an agent
        fleetglass-hub hosts [--json]                     all hosts, their state and age
        fleetglass-hub forget HOST                        delete a host, its key and its history
+       fleetglass-hub passwd [--remove]                  set the password that the dashboard asks for
        fleetglass-hub doctor                             what is wrong, and what to do
        fleetglass-hub backup FILE                        history and keys as one file, while the hub runs
        fleetglass-hub --version
@@ -64,6 +66,8 @@ def _command(words: list[str]) -> int:
             return _hosts(rest)
         case ["forget", *rest]:
             return _forget(rest)
+        case ["passwd", *rest]:
+            return _passwd(rest)
         case ["doctor", *rest]:
             return _doctor(rest)
         case ["backup", *rest]:
@@ -79,7 +83,7 @@ def _command(words: list[str]) -> int:
             return 2
         case [word, *_]:
             raise ConfigError(
-                f"there is no command {word[:40]!r}; there are run, enroll, hosts, forget, doctor and backup"
+                f"there is no command {word[:40]!r}; there are run, enroll, hosts, forget, passwd, doctor and backup"
             )
         case _:
             return 2
@@ -135,7 +139,7 @@ def _run(words: list[str]) -> int:
         print(usage(), end="")
         return 0
     chosen = load(given, os.environ)
-    config.require_login_or_loopback(chosen, has_password=False)
+    config.require_login_or_loopback(chosen, has_password=bool(PasswordFile(_folder(chosen)).hash()))
     if "--check" in given.actions:
         print(chosen.shown(), end="")
         return 0
@@ -261,6 +265,42 @@ def _forget(words: list[str]) -> int:
         then = "and will come back as a new host; stop it first" if answer["is_local"] else "and is refused from now on"
         print(f"its agent still runs {then}", file=sys.stderr)
     return 0
+
+
+def _passwd(words: list[str]) -> int:
+    found, hub, alone = _split(words, {"--remove": False})
+    _nothing_alone(alone, "passwd")
+    folder = _folder(load(config.arguments(hub), os.environ))
+    file = PasswordFile(folder)
+    try:
+        if "--remove" in found:
+            file.remove()
+            print("the password is removed; everybody is signed out")
+            return 0
+        from fleetglass_web.auth.passwords import PasswordError, hash_password
+
+        try:
+            kept = hash_password(_new_password())
+        except PasswordError as problem:
+            raise ConfigError(str(problem)) from None
+        os.makedirs(folder, mode=0o700, exist_ok=True)
+        file.set(kept)
+    except OSError as problem:
+        raise DataFolderError(f"cannot write {problem.filename or folder}: {problem.strerror}") from problem
+    print("the password is set; it counts at once, and everybody must sign in anew")
+    return 0
+
+
+def _new_password() -> str:
+    """Asked for twice at a terminal; elsewhere the first line of standard input."""
+    if not sys.stdin.isatty():
+        return sys.stdin.readline().rstrip("\r\n")
+    from getpass import getpass
+
+    first = getpass("new password for the dashboard: ")
+    if getpass("once more: ") != first:
+        raise ConfigError("the two were not the same; nothing is changed")
+    return first
 
 
 def _doctor(words: list[str]) -> int:

@@ -193,11 +193,22 @@ def require_login_or_loopback(config: Config, has_password: bool) -> None:
     Raises:
         ConfigError: says what to do.
     """
-    if config.auth == "password" and not config.http.is_loopback and not has_password:
+    if has_password or not asks_for_login(config):
+        return
+    if config.auth == "always":
         raise ConfigError(
-            f"{config.places['http']}: {config.http} can be reached from other machines, and no password is set. Set "
-            f"one with 'fleetglass-hub passwd', or say --auth none if everybody who reaches it may look"
+            f"{config.places['auth']}: a login is always asked for, and no password is set. Set one with "
+            f"'fleetglass-hub passwd'"
         )
+    raise ConfigError(
+        f"{config.places['http']}: {config.http} can be reached from other machines, and no password is set. Set "
+        f"one with 'fleetglass-hub passwd', or say --auth none if everybody who reaches it may look"
+    )
+
+
+def asks_for_login(config: Config) -> bool:
+    """Whether people must sign in: beyond loopback, or wherever it was wished."""
+    return config.auth == "always" or (config.auth == "password" and not config.http.is_loopback)
 
 
 def _address(text: str, place: str, example: str, may_be_any: bool) -> Address:

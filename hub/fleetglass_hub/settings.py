@@ -57,8 +57,9 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("keep_1min", "keep", DEFAULT_TEXTS["keep_1min"], "AGE SIZE", "samples kept in steps of 1 min ('1y 5GiB')"),
     Setting("keep_1h", "keep", DEFAULT_TEXTS["keep_1h"], "AGE SIZE", "samples kept in steps of 1 h ('10y 2GiB')"),
     Setting(
-        "auth", "choice", "password", "password|none",
-        "who may look: 'none' lets everybody who reaches the page (password)", choices=("password", "none"),
+        "auth", "choice", "password", "password|always|none",
+        "who may look: 'password' asks beyond loopback, 'always' on loopback too, 'none' never (password)",
+        choices=("password", "always", "none"),
     ),
     Setting("host_names", "list", (), "NAME", "names this hub is called by in a browser, besides loopback; repeat it"),
     Setting("origins", "list", (), "ORIGIN", "other pages that may connect: https://wall.example.org; repeat it"),

@@ -52,7 +52,7 @@ def fake(hub, **options):
         (["run", "--http", "127.0.0.1:99999"], "is not an address with a port"),
         (["run", "--http", "[::x]:1"], "is not an IPv6 address"),
         (["run", "--agents", "udp://1.2.3.4:1"], "not a host name"),
-        (["run", "--auth", "maybe"], "password, none"),
+        (["run", "--auth", "maybe"], "password, always, none"),
         (["run", "--auth", "none", "--auth", "none"], "once is enough"),
         (["run", "--local-agent=yes"], "takes no value"),
         (["run", "--http", "0.0.0.0:0"], "--auth none"),

@@ -18,6 +18,7 @@ from starlette.responses import Response
 from starlette.routing import Route, WebSocketRoute
 
 from fleetglass_web.api import health, hosts, logs, metrics, openmetrics, problems
+from fleetglass_web.auth import login
 from fleetglass_web.auth.guard import Guard
 from fleetglass_web.auth.origin import OriginPolicy
 from fleetglass_web.live.exchange import Exchange
@@ -48,6 +49,9 @@ ROUTES = (
     Route("/api/v1/stream/metrics", stream.get_stream_metrics, methods=["GET"]),
     Route("/api/v1/poll", poll.get_poll, methods=["GET"]),
     WebSocketRoute("/api/v1/live", websocket.live),
+    Route("/api/v1/session", login.get_session, methods=["GET"]),
+    Route("/api/v1/login", login.post_login, methods=["POST"]),
+    Route("/api/v1/logout", login.post_logout, methods=["POST"]),
     Route("/metrics", openmetrics.get_openmetrics, methods=["GET"]),
     Route("/healthz", health.get_healthz, methods=["GET"]),
     Route("/readyz", health.get_readyz, methods=["GET"]),
@@ -71,7 +75,7 @@ def create_app(view: FleetView, settings: WebSettings | None = None) -> Starlett
     app = Starlette(
         routes=list(ROUTES),
         lifespan=lifespan,
-        middleware=[Middleware(Guard, policy=OriginPolicy(settings.hosts, settings.origins))],
+        middleware=[Middleware(Guard, policy=OriginPolicy(settings.hosts, settings.origins), login=settings.login)],
         exception_handlers={
             problems.Problem: problems.on_problem,
             HTTPException: problems.on_http_exception,

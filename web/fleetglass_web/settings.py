@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from fleetglass_web.auth.login import Login
+
 STATIC = Path(__file__).parent / "static"
 
 
@@ -13,11 +15,12 @@ class WebSettings:
 
     `hosts` are the names in a `Host` header beyond the loopback ones, with or without a port (`fleet.example.org`);
     `*` turns the check off (a proxy checks). `origins` are whole origins (`https://fleet.example.org`) that may open
-    WebSockets beyond the page's own.
+    WebSockets beyond the page's own. `login` guards everything but the page itself; None lets everybody in.
     """
 
     hosts: Sequence[str] = ()
     origins: Sequence[str] = ()
     static: Path = STATIC
+    login: Login | None = None
     connections_max: int = 20_000  # live connections in all, whatever carries them
     connections_per_address_max: int = 12_000  # a proxy is one address; ten thousand browsers behind it are welcome

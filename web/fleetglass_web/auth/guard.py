@@ -4,6 +4,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from fleetglass_web.api.problems import Problem, on_failure
+from fleetglass_web.auth.login import Login, problem_of
 from fleetglass_web.auth.origin import OriginPolicy
 
 # What a page of ours may load: its own files. Svelte's and uPlot's styles set style attributes and one sheet by
@@ -35,9 +36,10 @@ SECURITY_HEADERS = {
 class Guard:
     """ASGI middleware."""
 
-    def __init__(self, app: ASGIApp, policy: OriginPolicy) -> None:
+    def __init__(self, app: ASGIApp, policy: OriginPolicy, login: Login | None = None) -> None:
         self.app = app
         self.policy = policy
+        self.login = login
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket"):
@@ -77,7 +79,7 @@ class Guard:
             return Problem(421, said)
         if said := self.policy.origin_problem(headers.get("origin"), headers.get("host")):
             return Problem(403, said)
-        return None
+        return problem_of(self.login, scope["path"].removeprefix(scope.get("root_path", "")), headers)
 
 
 async def refuse(problem: Problem, scope: Scope, receive: Receive, send: Send) -> None:
