@@ -49,7 +49,7 @@ class Admission:
     ) -> None:
         self.max_streams = limits.STREAMS
         self.suspects: set[str] = set()  # rotated names whose content is still too short to tell
-        self.overfull: set[str] = set()  # not followed because of the limit: whoever grows comes in
+        self.overfull: dict[str, Look | None] = {}  # not followed because of the limit: whoever grows comes in
         self._streams = streams
         self._hands = hands
         self._skipped = skipped
@@ -63,7 +63,7 @@ class Admission:
         """Open it, or say why not."""
         self.suspects.discard(path)
         was_overfull = path in self.overfull
-        self.overfull.discard(path)
+        self.overfull.pop(path, None)
         try:
             look = self._hands.look(path)
             if look is None:
@@ -72,7 +72,7 @@ class Admission:
             if self._is_no_stream(path, look):
                 return None
             if len(self._streams) >= self.max_streams and not self._make_room(look):
-                self._refuse(path)
+                self._refuse(path, look)
                 return None
             opened = self._hands.open(path)
         except Unreadable as error:
@@ -87,10 +87,22 @@ class Admission:
             self._hands.close(handle)
             self._skipped.add(path, "its lines were read already, before it was rotated or copied", is_told=False)
             if was_overfull:
-                self.overfull.add(path)  # it did not grow yet
+                self.overfull[path] = look  # it did not grow yet
             return None
         self._skipped.remove(path)
         return Admitted(handle, look, position)
+
+    def grown(self) -> list[str]:
+        """Those beyond the limit that were written to since they were looked at."""
+        found = []
+        for path, before in self.overfull.items():
+            try:
+                look = self._hands.look(path)
+            except Unreadable:
+                continue
+            if look != before:
+                found.append(path)
+        return found
 
     def _is_no_stream(self, path: str, look: Look) -> bool:
         owner = self._opened.owner((look.dev, look.inode))
@@ -128,13 +140,13 @@ class Admission:
         if oldest is None or oldest.last_written_ns >= look.mtime_ns:
             return False
         self._let_go(oldest, f"more than {self.max_streams} files match, and it was quiet for longest")
-        self._refuse(oldest.path)
+        self._refuse(oldest.path, None)
         return True
 
-    def _refuse(self, path: str) -> None:
+    def _refuse(self, path: str, look: Look | None) -> None:
         why = f"more than {self.max_streams} files match"
         self._skipped.add(path, why, _NARROWER, is_told=False)
-        self.overfull.add(path)
+        self.overfull[path] = look
         if not self._is_full_told:
             self._is_full_told = True
             self._note(f"{why}: those quiet for longest are not followed until they grow. {_NARROWER}")

@@ -221,7 +221,7 @@ class Followed:
             self._opened.watch_again()
         if self._admission.overfull and now_ms >= self._overfull_ms:
             self._overfull_ms = now_ms + OVERFULL_MS
-            for path in list(self._admission.overfull):
+            for path in self._admission.grown():
                 self._meet(path, now_ms)
         for path in self.skipped.due(now_ms):
             self._meet(path, now_ms)

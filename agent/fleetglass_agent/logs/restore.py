@@ -9,6 +9,7 @@ In: a `SavedStream`. Out: its generations, put into a `Stream` in the order in w
 """
 
 import zlib
+from collections.abc import Iterator
 
 from fleetglass_proto import limits
 from fleetglass_proto.identity import Fingerprint
@@ -76,11 +77,8 @@ def restore(
 def _find(
     here: str, file: SavedFile, hands: Hands, elsewhere: dict[tuple[int, int], str], *, may_be_here: bool
 ) -> tuple[int, Look] | None:
-    places = [here] if may_be_here else []
-    places += [path for path, inode in hands.siblings(here) if inode == file.inode and path != here]
-    if elsewhere.get((file.dev, file.inode), here) != here:
-        places.append(elsewhere[file.dev, file.inode])
-    for path in places:
+    identity = file.dev, file.inode
+    for path in _places(here, file, hands, elsewhere.get(identity), may_be_here=may_be_here):
         try:
             opened = hands.open(path)
         except Unreadable:
@@ -88,10 +86,20 @@ def _find(
         if opened is None:
             continue
         handle, look = opened
-        if (look.dev, look.inode) == (file.dev, file.inode) and _is_same(hands, handle, look, file):
+        if (look.dev, look.inode) == identity and _is_same(hands, handle, look, file):
             return opened
         hands.close(handle)
     return None
+
+
+def _places(here: str, file: SavedFile, hands: Hands, elsewhere: str | None, *, may_be_here: bool) -> Iterator[str]:
+    if may_be_here:
+        yield here
+    for path, inode in hands.siblings(here):
+        if inode == file.inode and path != here:
+            yield path
+    if elsewhere is not None and elsewhere != here:
+        yield elsewhere
 
 
 def _is_same(hands: Hands, handle: int, look: Look, file: SavedFile) -> bool:

@@ -149,7 +149,7 @@ class Life(RuleBasedStateMachine):
         if self.writer is None or self.fs.names.get(LOG) is not self.writer:
             self.writer = self.fs.create(LOG)
             stream = self.agent.streams.get(LOG) if self.agent is not None else None
-            if self.agent is not None and not (stream and any(one.handle for one in stream.follower.generations)):
+            if self.agent is not None and not (stream and any(one.end is None for one in stream.follower.generations)):
                 self.look()  # the kernel tells of a new file at once
 
     def shift(self):
