@@ -187,6 +187,21 @@ describe("stack traces", () => {
   });
 });
 
+it("takes a batch of more lines than a call takes arguments", () => {
+  const tail = new Tail();
+  const empty = new Uint8Array(0);
+  tail.add(batch(5, [[900_000, "late"]], { host: 2 }));
+  tail.add({
+    host: 1,
+    stream: 1,
+    path: "/a",
+    timeMs: 1,
+    lines: Array.from({ length: 262_144 }, (_, i) => [i, empty] as const),
+  });
+  expect(tail.kept).toBe(5_000);
+  expect(texts(tail.rows).at(-1)).toBe("late");
+});
+
 describe("older lines", () => {
   it("come in front in time order, and none twice", () => {
     const tail = new Tail();

@@ -94,13 +94,17 @@ export class Tail {
   #waitingDroppedTo = 0;
   #streams = new Map<string, StreamState>();
   #nextId = 1;
+  /** Rows of the batch that is being read, not placed yet. */
+  #fresh: LineRow[] = [];
   readonly #decoder = new TextDecoder();
 
   constructor(readonly limit = 5_000) {}
 
   add(batch: Batch, seen?: Seen): void {
     const stream = this.#stream(batch.host, batch.stream, batch.path);
+    this.#fresh = [];
     for (const [offset, bytes] of batch.lines) this.#addLine(stream, batch, offset, this.#text(bytes), seen);
+    this.#placeRun(this.#fresh);
     this.#trim();
   }
 
@@ -255,18 +259,35 @@ export class Tail {
     if (stream.folder.continues(text) && head && close && (head.folded?.length ?? 0) < FOLD_LINES) {
       head.folded ??= [];
       head.folded.push(row);
-      if (this.#waiting.length > 0 && this.#waiting.includes(head)) this.#waitingLines++;
-      else this.kept++;
+      // A head of this batch is counted with what is folded into it when it is placed.
+      if (this.#fresh.at(-1) !== head) {
+        if (this.#waiting.length > 0 && this.#waiting.includes(head)) this.#waitingLines++;
+        else this.kept++;
+      }
       this.version++;
       return;
     }
     stream.last = row;
-    this.#place(row);
+    this.#fresh.push(row);
   }
 
   #complete(row: LineRow): void {
     row.partial = false;
     this.version++;
+  }
+
+  /** The rows of one batch, which stand together nearly always: one place for all of them, and one move of the rest. */
+  #placeRun(run: LineRow[]): void {
+    const into = this.held ? this.#waiting : this.rows;
+    insertRun(into, run);
+    const lines = run.reduce((sum, row) => sum + linesIn(row), 0);
+    if (this.held) {
+      this.#waitingLines += lines;
+      this.#trimWaiting();
+    } else if (run.length > 0) {
+      this.kept += lines;
+      this.version++;
+    }
   }
 
   #place(row: Row): void {
@@ -350,19 +371,36 @@ function orderOf(row: Row): number {
 
 /** Nearly all rows go to the end; a late one finds its place by halves. */
 function insertInOrder(rows: Row[], row: Row): void {
-  const at = orderOf(row);
-  let low = 0;
-  let high = rows.length;
-  if (high === 0 || orderOf(rows[high - 1]!) <= at) {
-    rows.push(row);
+  const at = placeOf(rows, orderOf(row));
+  if (at === rows.length) rows.push(row);
+  else rows.splice(at, 0, row);
+}
+
+/** Put rows that are in order among themselves in; together where nothing stands between them. */
+function insertRun(rows: Row[], run: readonly Row[]): void {
+  if (run.length === 0) return;
+  const at = placeOf(rows, orderOf(run[0]!));
+  if (at < rows.length && orderOf(run.at(-1)!) >= orderOf(rows[at]!)) {
+    for (const row of run) insertInOrder(rows, row);
     return;
   }
+  // One by one: a batch of empty lines has more of them than a call takes arguments.
+  const later = rows.splice(at);
+  for (const row of run) rows.push(row);
+  for (const row of later) rows.push(row);
+}
+
+/** Behind the last row that is not later than a moment. */
+function placeOf(rows: readonly Row[], ms: number): number {
+  let low = 0;
+  let high = rows.length;
+  if (high === 0 || orderOf(rows[high - 1]!) <= ms) return high;
   while (low < high) {
     const middle = (low + high) >> 1;
-    if (orderOf(rows[middle]!) <= at) low = middle + 1;
+    if (orderOf(rows[middle]!) <= ms) low = middle + 1;
     else high = middle;
   }
-  rows.splice(low, 0, row);
+  return low;
 }
 
 function mergeSorted(a: Row[], b: Row[]): Row[] {
