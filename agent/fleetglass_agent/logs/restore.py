@@ -107,6 +107,8 @@ def _is_same(hands: Hands, handle: int, look: Look, file: SavedFile) -> bool:
     tail = bytes.fromhex(file.tail)
     if look.size < max(file.size, file.read, file.committed):
         return False
+    if look.size == file.size == 0 and look.mtime_ns != file.mtime_ns:
+        return False  # an empty file that nobody wrote to has kept its time; this one has its inode only
     if not Fingerprint(file.fp_count, bytes.fromhex(file.fp)).matches(hands.read(handle, file.fp_count, 0)):
         return False
     return hands.read(handle, len(tail), file.read - len(tail)) == tail
