@@ -3,16 +3,20 @@
  *
  * In: a gap row. Out: a sentence, and the word for the button that fills it; empty where nothing can.
  */
-import { age, clock } from "../format/age";
+import { age, clock, type Zone } from "../format/age";
 import { capacity, count, printed } from "../format/units";
 import type { GapRow } from "../logs/tail";
 
-export function gapText(gap: GapRow, nameOf: (host: number) => string): { text: string; action: string } {
+export function gapText(
+  gap: GapRow,
+  nameOf: (host: number) => string,
+  zone: Zone = "UTC",
+): { text: string; action: string } {
   const host = gap.host >= 0 ? nameOf(gap.host) : "";
   const file = gap.path.slice(gap.path.lastIndexOf("/") + 1);
   const where = [host, file].filter(Boolean).join(" ");
   const size = sizeOf(gap);
-  const span = `${clock(gap.fromMs)} – ${clock(gap.toMs)}`;
+  const span = `${clock(gap.fromMs, zone)} – ${clock(gap.toMs, zone)}`;
   switch (gap.why) {
     case "slow-reader":
       return { text: `${size || "lines"} not shown, arrived faster than the page reads`, action: "load them" };
@@ -25,7 +29,7 @@ export function gapText(gap: GapRow, nameOf: (host: number) => string): { text: 
     }
     case "sampled":
       return {
-        text: `${size ? `${size} left out` : "lines left out"} since ${clock(gap.fromMs)}: sampled, the counts are exact`,
+        text: `${size ? `${size} left out` : "lines left out"} since ${clock(gap.fromMs, zone)}: sampled, the counts are exact`,
         action: "",
       };
     case "file-gone":
