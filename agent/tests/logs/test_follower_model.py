@@ -222,6 +222,16 @@ class LifeWithLoss(Life):
         self.destroyed = set()
         self.orphans = []
 
+    @rule()
+    def reopen(self):
+        before = self.writer
+        super().reopen()
+        if self.agent is not None and self.writer is not before:
+            # What is deleted before anybody saw it leaves nothing to find: here, as with inotify, it is seen in time.
+            self.now_ms += 1_000
+            self.agent.tick(self.now_ms)
+            self.keep()
+
     def destroy(self, data):
         self.destroyed |= set(bytes(data).splitlines(keepends=True))
 
