@@ -87,7 +87,7 @@ class GroupCommit:
         self.problem = ""
         self.commits = 0
         self.slowest_ms = 0.0
-        self.latencies_ms: list[float] = []  # of the last commits: from the first append to the disk
+        self.latencies_ms: list[float] = []  # of the last commits of lines: from the first append to the disk
         self._store = store
         self._path = path
         self._waiting = waiting
@@ -175,8 +175,10 @@ class GroupCommit:
     def _note(self, group: Group) -> None:
         latency_ms = (time.monotonic() - group.began_s) * 1_000
         self.commits += 1
-        self.slowest_ms = max(self.slowest_ms, latency_ms)
-        self.latencies_ms.append(latency_ms)
+        # Samples alone wait longer, and nobody waits for them.
+        if group.line_bytes:
+            self.slowest_ms = max(self.slowest_ms, latency_ms)
+            self.latencies_ms.append(latency_ms)
         if len(self.latencies_ms) > 2_000:
             del self.latencies_ms[:1_000]
         if self.problem:

@@ -21,7 +21,7 @@ from fleetglass_hub.history import hotsamples, levels
 from fleetglass_hub.history.levels import COARSE, HOUR_MS, RAW, SPAN_MS, STEP_MS, TEN_SECONDS
 from fleetglass_hub.history.recorder import Rows
 from fleetglass_hub.history.samples import Columns
-from fleetglass_hub.history.samplestore import SampleStore, decode_steps, encode_steps
+from fleetglass_hub.history.samplestore import SampleStore
 
 MINUTE_MS = 60_000
 # Samples of a minute may be under way this long; what is later goes into a chunk of its own.
@@ -145,43 +145,33 @@ class Packer:
             if int(chunk.columns.time_ms[0]) // HOUR_MS == hour
         ]
         with self._transaction() as transaction:
-            raw_ms, time_ms, values = self._joined(host, hour, [(c.schema, c.columns) for c in chunks])
-            store.replace(connection, RAW, hour, host, store.encode_raw_hour(raw_ms, time_ms, values))
-            self._put_steps(
-                TEN_SECONDS,
-                hour,
-                host,
-                {
-                    series: levels.merge([levels.of_values(time_ms, column)], STEP_MS[TEN_SECONDS])
-                    for series, column in values.items()
-                },
-            )
+            series, columns = self._joined(host, hour, [(chunk.schema, chunk.columns) for chunk in chunks])
+            store.replace(connection, RAW, hour, host, store.encode_raw_hour(series, columns))
+            steps = levels.coarsen(levels.of_values(columns.time_ms, columns.values), STEP_MS[TEN_SECONDS])
+            self._put_steps(TEN_SECONDS, hour, host, series, steps)
             connection.executemany("DELETE FROM sample_minute WHERE id = ?", [(chunk.id,) for chunk in chunks])
             transaction.commit(_nothing)
 
-    def _joined(
-        self, host: int, hour: int, chunks: Sequence[tuple[int, Columns]]
-    ) -> tuple[NDArray[np.int64], NDArray[np.int64], dict[int, NDArray[np.float32]]]:
+    def _joined(self, host: int, hour: int, chunks: Sequence[tuple[int, Columns]]) -> tuple[list[int], Columns]:
         """Everything of an hour, by time: what was packed before, and then what is new."""
         connection, store = self._connection, self._store
-        parts: list[tuple[NDArray[np.int64], NDArray[np.int64], dict[int, NDArray[np.float32]]]] = []
+        parts: list[tuple[list[int], Columns]] = []
         if hour in store.buckets(connection, host, RAW, hour * HOUR_MS, hour * HOUR_MS):
             parts.append(store.raw_hour(connection, hour, host))
         for schema, columns in chunks:
-            numbers = [store.number(connection, name) for name in self._schemas.get(schema, ())]
-            parts.append((columns.raw_ms, columns.time_ms, dict(zip(numbers, columns.values, strict=False))))
-        raw_ms = np.concatenate([part[0] for part in parts])
-        time_ms = np.concatenate([part[1] for part in parts])
+            parts.append(([store.number(connection, name) for name in self._schemas.get(schema, ())], columns))
+        raw_ms = np.concatenate([columns.raw_ms for _, columns in parts])
+        time_ms = np.concatenate([columns.time_ms for _, columns in parts])
+        every = list(dict.fromkeys(number for series, _ in parts for number in series))
+        rows = {number: row for row, number in enumerate(every)}
+        values = np.full((len(every), len(raw_ms)), np.nan, np.float32)
+        at = 0
+        for series, columns in parts:
+            values[[rows[number] for number in series], at : at + len(columns.raw_ms)] = columns.values[: len(series)]
+            at += len(columns.raw_ms)
         kept = last_of_each(raw_ms)
         kept = kept[np.argsort(time_ms[kept], kind="stable")]
-        values: dict[int, NDArray[np.float32]] = {}
-        at = 0
-        for own, _, series_values in parts:
-            for series, column in series_values.items():
-                whole = values.setdefault(series, np.full(len(raw_ms), np.nan, np.float32))
-                whole[at : at + len(own)] = column
-            at += len(own)
-        return raw_ms[kept], time_ms[kept], {series: column[kept] for series, column in values.items()}
+        return every, Columns(raw_ms[kept], time_ms[kept], np.ascontiguousarray(values[:, kept]))
 
     # Coarser steps
 
@@ -201,39 +191,62 @@ class Packer:
     def _pack_coarse(self, level: int, number: int, host: int) -> None:
         connection, store = self._connection, self._store
         first_ms, end_ms = number * SPAN_MS[level], (number + 1) * SPAN_MS[level]
-        finer: dict[int, list[levels.Steps]] = {}
-        for bucket in sorted(store.buckets(connection, host, level - 1, first_ms, end_ms - 1)):
-            for series, body in store.bodies(connection, level - 1, bucket, host):
-                finer.setdefault(series, []).append(decode_steps(body, level - 1, bucket))
+        buckets = sorted(store.buckets(connection, host, level - 1, first_ms, end_ms - 1))
+        finer = [store.steps(connection, level - 1, bucket, host) for bucket in buckets]
+        series, grid = join_rows(finer)
         with self._transaction() as transaction:
-            self._put_steps(
-                level, number, host, {series: levels.merge(parts, STEP_MS[level]) for series, parts in finer.items()}
-            )
+            if series:
+                self._put_steps(level, number, host, series, levels.coarsen(grid, STEP_MS[level]))
             connection.execute(
                 "DELETE FROM sample_due WHERE level = ? AND bucket = ? AND host = ?", (level, number, host)
             )
             transaction.commit(_nothing)
 
-    def _put_steps(self, level: int, number: int, host: int, found: Mapping[int, levels.Steps]) -> None:
+    def _put_steps(self, level: int, number: int, host: int, series: list[int], steps: levels.Grid) -> None:
         """Keep steps; what only the older chunk knows stays, because its finer ones may be gone."""
         connection, store = self._connection, self._store
-        older = {
-            series: decode_steps(body, level, number) for series, body in store.bodies(connection, level, number, host)
-        }
-        bodies = {}
-        for series in dict.fromkeys((*found, *older)):
-            steps = older.get(series)
-            if series in found:
-                newer = levels.on_grid(found[series], level, number)
-                steps = newer if steps is None else levels.filled(newer, steps)
-            if steps is not None and steps.counted.any():
-                bodies[series] = encode_steps(steps)
-        store.replace(connection, level, number, host, bodies)
+        grid = levels.on_grid(steps, level, number)
+        older, known = store.steps(connection, level, number, host)
+        if older:
+            every = list(dict.fromkeys((*series, *older)))
+            grid = levels.filled(rows_for(every, series, grid), rows_for(every, older, known))
+            series = every
+        store.replace(connection, level, number, host, store.encode_steps(series, grid))
         if level + 1 < len(STEP_MS):
             connection.execute(
                 "INSERT OR REPLACE INTO sample_due VALUES (?, ?, ?)",
                 (host, level + 1, levels.bucket(level + 1, number * SPAN_MS[level])),
             )
+
+
+def rows_for(every: Sequence[int], series: Sequence[int], grid: levels.Grid) -> levels.Grid:
+    """A grid with a row for each of these series, unknown where it has none."""
+    if list(every) == list(series):
+        return grid
+    rows = {number: row for row, number in enumerate(every)}
+    places = [rows[number] for number in series]
+    figures = np.full((3, len(every), len(grid.time_ms)), np.nan, np.float32)
+    counted = np.zeros((len(every), len(grid.time_ms)), np.int64)
+    for figure, column in zip(figures, (grid.min, grid.avg, grid.max), strict=True):
+        figure[places] = column
+    counted[places] = grid.counted
+    return levels.Grid(grid.time_ms, figures[0], figures[1], figures[2], counted)
+
+
+def join_rows(parts: Sequence[tuple[list[int], levels.Grid]]) -> tuple[list[int], levels.Grid]:
+    """Chunks behind each other in time, with all series that any of them has."""
+    every = list(dict.fromkeys(number for series, _ in parts for number in series))
+    if not every:
+        none = np.empty((0, 0), np.float32)
+        return [], levels.Grid(np.empty(0, np.int64), none, none, none, np.empty((0, 0), np.int64))
+    grids = [rows_for(every, series, grid) for series, grid in parts]
+    return every, levels.Grid(
+        np.concatenate([grid.time_ms for grid in grids]),
+        np.concatenate([grid.min for grid in grids], axis=1),
+        np.concatenate([grid.avg for grid in grids], axis=1),
+        np.concatenate([grid.max for grid in grids], axis=1),
+        np.concatenate([grid.counted for grid in grids], axis=1),
+    )
 
 
 def _nothing() -> None:

@@ -22,11 +22,11 @@ from numpy.typing import NDArray
 
 from fleetglass_hub.history import hotsamples, levels
 from fleetglass_hub.history.hotsamples import SHARD_SHIFT
-from fleetglass_hub.history.levels import COARSE, HOUR_MS, RAW, SPAN_MS, STEP_MS, Steps
+from fleetglass_hub.history.levels import COARSE, HOUR_MS, RAW, SPAN_MS, STEP_MS, Grid, Steps
 from fleetglass_hub.history.packing import last_of_each
 from fleetglass_hub.history.readers import Readers, Stop
 from fleetglass_hub.history.recorder import Rows
-from fleetglass_hub.history.samplestore import SampleStore, decode_steps
+from fleetglass_hub.history.samplestore import SampleStore
 
 Parts = dict[str, list[Steps]]
 
@@ -171,22 +171,28 @@ class SampleReader:
         have = {level: store.buckets(connection, host, level, query.from_ms, query.to_ms) for level in (RAW, *COARSE)}
         choice = choose(have, fresh_hours, query.step_ms)
         for hour in sorted(choice.raw_hours & fresh_hours):
-            raw_ms, time_ms, values = store.raw_hour(connection, hour, host, names)
+            series, columns = store.raw_hour(connection, hour, host, names)
+            own = {names[number]: column for number, column in zip(series, columns.values, strict=True)}
             # It came first: a sample that came again is a later one.
-            fresh.insert(0, _Fresh(raw_ms, time_ms, {names[series]: column for series, column in values.items()}))
+            fresh.insert(0, _Fresh(columns.raw_ms, columns.time_ms, own))
         for hour in sorted(choice.raw_hours - fresh_hours):
-            _, time_ms, values = store.raw_hour(connection, hour, host, names)
-            inside = (time_ms >= query.from_ms) & (time_ms < query.to_ms)
-            for series, column in values.items():
-                parts.setdefault(names[series], []).append(levels.of_values(time_ms[inside], column[inside]))
+            series, columns = store.raw_hour(connection, hour, host, names)
+            grid = levels.of_values(columns.time_ms, columns.values)
+            inside = (grid.time_ms >= query.from_ms) & (grid.time_ms < query.to_ms)
+            _add(parts, names, series, levels.take(grid, inside), query.step_ms)
         for place, (level, numbers) in enumerate(choice.coarse):
             for number in sorted(numbers):
-                for series, body in store.bodies(connection, level, number, host, names):
-                    steps = decode_steps(body, level, number)
-                    inside = (steps.time_ms + STEP_MS[level] > query.from_ms) & (steps.time_ms < query.to_ms)
-                    inside &= (steps.counted > 0) & is_open(steps.time_ms, place, choice)
-                    own = levels.take(steps, inside)
-                    parts.setdefault(names[series], []).append(levels.spread(own, STEP_MS[level], query.step_ms))
+                series, grid = store.steps(connection, level, number, host, names)
+                inside = (grid.time_ms + STEP_MS[level] > query.from_ms) & (grid.time_ms < query.to_ms)
+                inside &= is_open(grid.time_ms, place, choice)
+                spread = levels.spread(levels.take(grid, inside), STEP_MS[level], query.step_ms)
+                _add(parts, names, series, spread, query.step_ms)
+
+
+def _add(parts: Parts, names: Mapping[int, str], series: Sequence[int], grid: Grid, step_ms: int) -> None:
+    coarse = levels.coarsen(grid, step_ms)
+    for place, number in enumerate(series):
+        parts.setdefault(names[number], []).append(coarse.row(place))
 
 
 class Choice(NamedTuple):
@@ -249,7 +255,8 @@ def _add_fresh(fresh: Sequence[_Fresh], parts: Parts, query: MetricQuery) -> Non
     for part, own in zip(fresh, np.split(is_last, ends), strict=True):
         inside = own & (part.time_ms >= query.from_ms) & (part.time_ms < query.to_ms)
         for name, column in part.values.items():
-            parts.setdefault(name, []).append(levels.of_values(part.time_ms[inside], column[inside]))
+            grid = levels.of_values(part.time_ms[inside], column[inside][None])
+            parts.setdefault(name, []).append(grid.row(0))
 
 
 def _answer(host: int, name: str, steps: Steps, step_ms: int) -> MetricSeries:

@@ -2,6 +2,7 @@
 
     minute   rows, series │ raw, time │ a class a series │ values, class by class          one zstd frame
     series   method │ crc32 │ body                                                         pcodec or zstd
+    steps    steps, kinds │ min │ max │ avg │ count │ of one series, byte by byte          one zstd frame
 
 Values that are hundredths without loss, such as those that iostat prints, become integers. Series with few different
 values are kept as they are, because zstd finds repetitions; noisy ones byte by byte, because their high bytes repeat.
@@ -28,7 +29,10 @@ from fleetglass_hub.history.database import ContentError
 FEW = 0.5
 # zstd -3 takes 25 us for a minute and makes it a twelfth smaller than -1.
 LEVEL = 3
+# So few bytes a sample are not improved by much: pcodec, which takes four times as long as zstd, is not tried.
+GOOD = 0.5
 _HEAD = struct.Struct("<II")
+_STEPS_HEAD = struct.Struct("<IBB")
 _SERIES_HEAD = struct.Struct("<BI")
 _HUNDREDTHS = 100.0
 
@@ -160,8 +164,10 @@ def encode_series(values: Values) -> bytes:
     if (is_exact | unknown).all():
         whole = np.where(unknown, -(2**31), integers).astype(np.int32)
         return _series(_PCO_INT, pco.simple_compress(whole, _DEFAULT))
-    body = pco.simple_compress(values, _DEFAULT)
     plain = lines.compress(values.tobytes(), LEVEL)
+    if len(plain) <= GOOD * len(values):
+        return _series(_ZSTD, plain)
+    body = pco.simple_compress(values, _DEFAULT)
     return _series(_PCO_FLOAT, body) if len(body) <= len(plain) else _series(_ZSTD, plain)
 
 
@@ -216,3 +222,40 @@ def decode_longs(data: bytes) -> NDArray[np.int64]:
     """
     _, body = _opened(data)
     return np.asarray(pco.simple_decompress(body), np.int64)
+
+
+# Steps
+
+
+def encode_steps(least: Values, average: Values, most: Values, counted: NDArray[np.int64]) -> bytes:
+    """Steps of one series; extremes stay as they are, an average keeps 16 of its 24 bits: 0.0015 per cent."""
+    columns, kinds = zip(*(_exact(column) for column in (least, most)), strict=True)
+    bits = average.astype("<f4").view("<u4")
+    rounded = np.where(np.isnan(average), bits, (bits + 0x80) & 0xFFFFFF00)
+    counts = counted.astype("<u4")
+    parts = (*columns, rounded, counts)
+    return lines.compress(_STEPS_HEAD.pack(len(average), *kinds) + b"".join(map(_shuffled, parts)), LEVEL)
+
+
+def _exact(values: Values) -> tuple[NDArray[Any], int]:  # any: integers or floats
+    integers, is_exact = hundredths(values)
+    unknown = np.isnan(values)
+    if (is_exact | unknown).all():
+        return np.where(unknown, -(2**31), integers).astype("<i4"), 1
+    return values.astype("<f4"), 0
+
+
+def decode_steps(data: bytes) -> tuple[Values, Values, Values, NDArray[np.int64]]:
+    """Read what `encode_steps` made: min, avg, max, count.
+
+    Raises:
+        ContentError: it is damaged.
+    """
+    body = lines.decompress(data)
+    count, *kinds = _STEPS_HEAD.unpack_from(body)
+    shuffled = np.frombuffer(body, np.uint8, 16 * count, _STEPS_HEAD.size).reshape(4, 4, count)
+    words = np.ascontiguousarray(shuffled.transpose(0, 2, 1)).reshape(4, -1)
+    least, most = (
+        _floats(column.view("<i4" if kind else "<f4")) for column, kind in zip(words[:2], kinds, strict=True)
+    )
+    return least, words[2].view(np.float32), most, words[3].view(np.uint32).astype(np.int64)

@@ -8,11 +8,10 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from fleetglass_hub.history import levels, samples
 from fleetglass_hub.history.database import ContentError
-from fleetglass_hub.history.levels import RAW, Steps
+from fleetglass_hub.history.levels import RAW, Grid
 from fleetglass_hub.history.samples import Columns
 
 TIMES = 0  # the "series" of level 0 that holds the times
@@ -143,49 +142,54 @@ class SampleStore:
 
     def raw_hour(
         self, connection: sqlite3.Connection, number: int, host: int, wanted: Collection[int] | None = None
-    ) -> tuple[NDArray[np.int64], NDArray[np.int64], dict[int, NDArray[np.float32]]]:
-        """An hour as it came: raw times, corrected times, values by series."""
+    ) -> tuple[list[int], Columns]:
+        """An hour as it came: its series, and their columns."""
         chosen = None if wanted is None else {TIMES, *wanted}
         bodies = dict(self.bodies(connection, RAW, number, host, chosen))
         times = bodies.pop(TIMES, None)
         if times is None:
             raise ContentError(f"hour {number} of host {host} has no times")
         raw_ms, away = samples.decode_longs(times).reshape(2, -1)
-        values = {series: samples.decode_series(body) for series, body in bodies.items()}
-        if any(len(column) != len(raw_ms) for column in values.values()):
-            raise ContentError(f"hour {number} of host {host} has series of different lengths")
-        return raw_ms, raw_ms + away, values
+        values = np.empty((len(bodies), len(raw_ms)), np.float32)
+        for place, body in enumerate(bodies.values()):
+            column = samples.decode_series(body)
+            if len(column) != len(raw_ms):
+                raise ContentError(f"hour {number} of host {host} has series of different lengths")
+            values[place] = column
+        return list(bodies), Columns(raw_ms, raw_ms + away, values)
 
     @staticmethod
-    def encode_raw_hour(
-        raw_ms: NDArray[np.int64], time_ms: NDArray[np.int64], values: Mapping[int, NDArray[np.float32]]
-    ) -> dict[int, bytes]:
+    def encode_raw_hour(series: Sequence[int], columns: Columns) -> dict[int, bytes]:
         """Bodies of an hour as it came; a series without any value is left out."""
-        bodies = {TIMES: samples.encode_longs(np.concatenate((raw_ms, time_ms - raw_ms)))}
-        for series, column in values.items():
+        away = columns.time_ms - columns.raw_ms
+        bodies = {TIMES: samples.encode_longs(np.concatenate((columns.raw_ms, away)))}
+        for number, column in zip(series, columns.values, strict=True):
             if not np.isnan(column).all():
-                bodies[series] = samples.encode_series(column)
+                bodies[number] = samples.encode_series(column)
         return bodies
 
+    def steps(
+        self, connection: sqlite3.Connection, level: int, number: int, host: int, wanted: Collection[int] | None = None
+    ) -> tuple[list[int], Grid]:
+        """A chunk of a coarser level: its series, and their steps on the chunk's grid."""
+        size = levels.SPAN_MS[level] // levels.STEP_MS[level]
+        found = dict(self.bodies(connection, level, number, host, wanted))
+        figures = np.empty((3, len(found), size), np.float32)
+        counted = np.empty((len(found), size), np.int64)
+        for place, body in enumerate(found.values()):
+            *columns, counts = samples.decode_steps(body)
+            if len(counts) != size:
+                raise ContentError(f"chunk {number} of level {level} of host {host} has another number of steps")
+            figures[0, place], figures[1, place], figures[2, place] = columns
+            counted[place] = counts
+        times = number * levels.SPAN_MS[level] + np.arange(size, dtype=np.int64) * levels.STEP_MS[level]
+        return list(found), Grid(times, figures[0], figures[1], figures[2], counted)
 
-def encode_steps(steps: Steps) -> bytes:
-    """The body of a series at a coarser level; `steps` are on the grid of their chunk."""
-    columns = (steps.min, steps.avg, steps.max, steps.counted.astype(np.float32))
-    parts = [samples.encode_series(column) for column in columns]
-    lengths = np.array([len(part) for part in parts[:-1]], "<u4").tobytes()
-    return lengths + b"".join(parts)
-
-
-def decode_steps(body: bytes, level: int, number: int) -> Steps:
-    """Read what `encode_steps` made: steps that hold a value.
-
-    Raises:
-        ContentError: it is damaged.
-    """
-    if len(body) < 12:
-        raise ContentError("damaged: steps are cut short")
-    cuts = 12 + np.cumsum(np.frombuffer(body, "<u4", 3)).astype(int)
-    pieces: Sequence[bytes] = [body[begin:end] for begin, end in zip((12, *cuts), (*cuts, len(body)), strict=True)]
-    least, average, most, counts = (samples.decode_series(piece) for piece in pieces)
-    times = number * levels.SPAN_MS[level] + np.arange(len(counts), dtype=np.int64) * levels.STEP_MS[level]
-    return Steps(times, least, average, most, counts.astype(np.int64))
+    @staticmethod
+    def encode_steps(series: Sequence[int], grid: Grid) -> dict[int, bytes]:
+        """Bodies of a coarser chunk; a series that counts nothing is left out."""
+        return {
+            number: samples.encode_steps(grid.min[place], grid.avg[place], grid.max[place], grid.counted[place])
+            for place, number in enumerate(series)
+            if grid.counted[place].any()
+        }

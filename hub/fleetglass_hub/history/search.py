@@ -128,7 +128,8 @@ def _spans(data: bytes, begin: int, end: int, want: Want) -> list[Span]:
     """Lines of a block that may be wanted, without their newline."""
     if want.match is None or want.blocks is None:
         return _all_lines(data, begin, end)
-    if data.find(b"\r\n", begin, end) < 0:
+    # One byte is looked for at 25 GB/s, two at 1.3 GB/s: slower than the search itself.
+    if data.find(b"\r", begin, end) < 0:
         return want.blocks(data, begin, end)
     # "$" stands before "\r\n", too: search a copy with plain ends, whose lines have the same numbers.
     plain = data[begin:end].replace(b"\r\n", b"\n")

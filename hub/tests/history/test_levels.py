@@ -7,7 +7,11 @@ from fleetglass_hub.history.samplereader import Choice, choose, is_open
 
 
 def of(times, values):
-    return levels.of_values(np.array(times, np.int64), np.float32(values))
+    return levels.of_values(np.array(times, np.int64), np.float32([values])).row(0)
+
+
+def grid(times, values, step_ms):
+    return levels.coarsen(levels.of_values(np.array(times, np.int64), np.float32([values])), step_ms)
 
 
 def test_steps_of_single_values_hold_their_extremes_and_average():
@@ -31,17 +35,17 @@ def test_an_average_of_averages_is_weighted():
 
 
 def test_a_long_step_is_known_in_each_short_one():
-    steps = levels.spread(levels.merge([of([60_000], [3])], 60_000), 60_000, 20_000)
+    steps = levels.spread(grid([60_000], [3], 60_000), 60_000, 20_000).row(0)
     assert steps.time_ms.tolist() == [60_000, 80_000, 100_000]
     assert steps.max.tolist() == [3, 3, 3]
 
 
 def test_a_grid_has_a_place_for_every_step_and_older_knowledge_fills_holes():
-    newer = levels.on_grid(levels.merge([of([HOUR_MS], [1])], 10_000), TEN_SECONDS, 1)
-    older = levels.on_grid(levels.merge([of([HOUR_MS, HOUR_MS + 10_000], [9, 2])], 10_000), TEN_SECONDS, 1)
+    newer = levels.on_grid(grid([HOUR_MS], [1], 10_000), TEN_SECONDS, 1)
+    older = levels.on_grid(grid([HOUR_MS, HOUR_MS + 10_000], [9, 2], 10_000), TEN_SECONDS, 1)
     assert len(newer.time_ms) == 360
     both = levels.filled(newer, older)
-    assert both.max[:3].tolist()[:2] == [1, 2]
+    assert both.max[0, :2].tolist() == [1, 2]
     assert both.counted.sum() == 2
 
 
@@ -69,3 +73,4 @@ def test_a_step_is_answered_once():
 
 def test_nothing_makes_nothing():
     assert isinstance(levels.merge([of([], [])], 10), Steps)
+    assert len(grid([], [], 10).time_ms) == 0

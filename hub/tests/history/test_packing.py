@@ -32,7 +32,7 @@ def close_to(found, wanted):
     own = np.array([found[at] for at in wanted]).reshape(-1, 3)
     other = np.array(list(wanted.values())).reshape(-1, 3)
     np.testing.assert_array_equal(own[:, ::2], other[:, ::2].astype(np.float32))  # extremes are exact
-    np.testing.assert_allclose(own[:, 1], other[:, 1], rtol=1e-6)
+    np.testing.assert_allclose(own[:, 1], other[:, 1], rtol=2e-5)  # averages of steps are kept to 16 bits
 
 
 class Story:

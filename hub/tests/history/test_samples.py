@@ -50,6 +50,18 @@ def test_typical_series_come_back(values):
     assert same(samples.decode_series(samples.encode_series(np.float32(values))), values)
 
 
+@settings(max_examples=80, deadline=None)
+@given(some.arrays(np.float32, st.integers(1, 300), elements=FLOATS, fill=st.nothing()))
+def test_steps_come_back_with_exact_extremes(values):
+    counted = np.arange(len(values))
+    average = np.where(np.abs(values) < 1e38, values, np.float32(1))
+    least, mean, most, counts = samples.decode_steps(samples.encode_steps(values, average, values[::-1], counted))
+    assert same(least, values)
+    assert same(most, values[::-1])
+    np.testing.assert_allclose(mean, average, rtol=1.6e-5, atol=1e-37)
+    assert counts.tolist() == counted.tolist()
+
+
 def test_hundredths_of_an_hour_take_less_than_a_byte_each():
     values = np.float32(np.random.default_rng(1).normal(50, 0.2, 3_600).round(2))
     assert len(samples.encode_series(values)) < 3_600
