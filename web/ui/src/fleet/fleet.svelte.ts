@@ -6,6 +6,7 @@
  *
  * In: frames of the live socket. Out: `figures` (one row of `FIELD_COUNT` a slot), `time_ms`, and `columns`, the past.
  */
+import { untrack } from "svelte";
 import { ask } from "../live/ask";
 import { frames } from "../live/frame";
 import { hub } from "../live/hub.svelte";
@@ -65,6 +66,8 @@ class Fleet {
   #plans: (Plan | null)[] = [];
   #look: Look = { from: null, to: null, span_ms: COLUMNS * 1_000 };
   #asking: AbortController | null = null;
+  /** The picture as it was when the reader paused. */
+  #held: { edge: number; figures: Float32Array } | null = null;
   /** Figures at the end of a range of the past, by slot; null while the lens is live. */
   #then: Map<number, PastHost> | null = null;
   #filter: string | null = null;
@@ -214,10 +217,10 @@ class Fleet {
   edge(): number {
     const { step_ms } = this.columns;
     if (this.#look.from !== null) return Math.ceil((this.#look.to ?? this.newest_ms) / step_ms) - 1 || 0;
-    const paused = pause.since_ms;
-    const now = paused ?? hub.now();
+    if (this.#held) return this.#held.edge;
+    const now = hub.now();
     // A sample is on its way for up to its interval; what is older than that and missing is a hole.
-    const due = hub.link.state === "open" || paused !== null ? now - SLACK_MS : Number.NEGATIVE_INFINITY;
+    const due = hub.link.state === "open" ? now - SLACK_MS : Number.NEGATIVE_INFINITY;
     const newest = Number.isNaN(this.newest_ms) ? due : Math.max(Math.min(this.newest_ms, now), due);
     // Nothing is known yet: there is no picture to draw.
     return Number.isFinite(newest) ? Math.floor(newest / step_ms) : 0;
@@ -225,7 +228,7 @@ class Fleet {
 
   figure(host: Host, field: number): number {
     if (this.#then) return this.#then.get(host.slot)?.figures[field] ?? Number.NaN;
-    return this.figures[host.slot * FIELD_COUNT + field] ?? Number.NaN;
+    return (this.#held?.figures ?? this.figures)[host.slot * FIELD_COUNT + field] ?? Number.NaN;
   }
 
   /** The name of the disk that `util` and `await` speak of. */
@@ -324,6 +327,16 @@ class Fleet {
   #pending = false;
 
   constructor() {
+    $effect.root(() => {
+      $effect(() => {
+        const paused = pause.since_ms !== null;
+        untrack(() => {
+          this.#held = null;
+          if (paused) this.#held = { edge: this.edge(), figures: this.figures.slice() };
+          this.#changed();
+        });
+      });
+    });
     frames.register(() => {
       if (!this.#pending) return;
       this.#pending = false;

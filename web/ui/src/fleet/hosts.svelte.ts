@@ -65,7 +65,7 @@ export class Host {
 }
 
 class Hosts {
-  /** Rises with every change of who is there, of labels and of states. Read it to follow the plain fields below. */
+  /** Rises with every change of who is there, of labels and of states. Read it to follow what hosts say of themselves. */
   version = $state(0);
   /** What the hub says against the filter; empty while it is good. */
   problem = $state("");
@@ -76,8 +76,8 @@ class Hosts {
   /** The filter that `chosen` shows. */
   filter = $state("");
 
-  all: Host[] = [];
-  chosen: Host[] = [];
+  all: Host[] = $state.raw([]);
+  chosen: Host[] = $state.raw([]);
   readonly #byAgent = new Map<string, Host>();
   #byNumber = new Map<number, Host>();
   #everyone = new Set<Host>();
