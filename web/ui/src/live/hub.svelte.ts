@@ -7,13 +7,18 @@
 import type { Wish } from "../protocol/messages";
 import { type Freshness, freshness } from "./freshness";
 import type { Link, Sink } from "./session";
+import { signin } from "./signin.svelte";
 import { LiveSocket, probeHub, webSocket } from "./socket";
 
 /** Below this address lie `api/` and the pages. */
 export const BASE = new URL(".", document.baseURI).href;
 
 class Hub {
-  readonly #socket = new LiveSocket(webSocket(BASE), () => probeHub(BASE));
+  readonly #socket = new LiveSocket(webSocket(BASE), () => {
+    // A refused connection may mean that this browser must sign in (again).
+    void signin.check(BASE);
+    return probeHub(BASE);
+  });
   #link: Link = $state.raw(this.#socket.session.link);
   #clock = $state(0);
   #second = $state(0);
@@ -26,6 +31,7 @@ class Hub {
       this.#version = this.#socket.session.version;
       this.#tick();
     };
+    void signin.check(BASE);
     this.#socket.start();
     setInterval(() => this.#tick(), 250);
   }
