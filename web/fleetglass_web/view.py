@@ -166,6 +166,10 @@ class CursorError(ValueError):
     """A cursor of another hub, of another version, or no cursor at all."""
 
 
+class PastError(Exception):
+    """The past cannot be read; the text says why and what to do."""
+
+
 class Resumed(NamedTuple):
     """What arrived after a cursor: gaps first, then batches in arrival order.
 
@@ -227,10 +231,21 @@ class FleetView(Protocol):
         """
 
     async def logs(self, query: LogQuery) -> LogPage:
-        """Search past lines, newest first."""
+        """Search past lines, newest first.
+
+        A page may be short, or empty, and have a `next` all the same: a search that takes long says how far it came.
+
+        Raises:
+            CursorError: says what is wrong with the cursor.
+            PastError: the past cannot be read.
+        """
 
     async def metrics(self, query: MetricQuery) -> Sequence[MetricSeries]:
-        """Past values in steps; present and past meet without seam."""
+        """Past values in steps; present and past meet without seam.
+
+        Raises:
+            PastError: the past cannot be read.
+        """
 
     async def forget(self, host: int) -> None:
         """Delete a host, its key and its history."""

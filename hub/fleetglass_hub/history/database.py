@@ -10,6 +10,8 @@ import os
 import sqlite3
 from importlib import resources
 
+from fleetglass_web.view import PastError
+
 log = logging.getLogger(__name__)
 
 FILE_NAME = "history.sqlite"
@@ -26,7 +28,7 @@ BUSY_MS = 10_000
 _APPLICATION_ID_AT = 68  # https://www.sqlite.org/fileformat2.html, "Application ID"
 
 
-class HistoryError(Exception):
+class HistoryError(PastError):
     """The history cannot be used; the text says why and what to do."""
 
 

@@ -1,29 +1,37 @@
 """`GET /api/v1/logs`: past lines, newest first, in pages that meet without a seam."""
 
+from collections.abc import Mapping
+
 from starlette.requests import Request
 from starlette.responses import Response
 
 from fleetglass_web.api import answers, parameters
 from fleetglass_web.api.problems import Problem
+from fleetglass_web.live import context
 from fleetglass_web.live import messages as m
 from fleetglass_web.live.render import gap_object, iso
 from fleetglass_web.live.severity import SEVERITIES
 from fleetglass_web.live.subscription import ask_logs
 from fleetglass_web.query import cursor, timerange
-from fleetglass_web.view import FleetView, LogQuery
+from fleetglass_web.view import FleetView, Line, LogQuery
 
 LIMIT = 1_000
 LIMIT_MAX = 10_000
 # A host's corrected clock may be a little ahead of ours: "until now" includes what it says now.
 AHEAD_MS = 60_000
 
-_KNOWN = ("filter", "path", "match", "exclude", "from", "to", "limit", "cursor", "severity")
+_KNOWN = (
+    "filter", "path", "match", "exclude", "from", "to", "limit", "cursor", "severity", "around", "before", "after",
+)  # fmt: skip
+_CONTEXT = 10
 
 
 async def get_logs(request: Request) -> Response:
     """One page; `next` is the cursor of the one behind it."""
     view: FleetView = request.app.state.view
     parameters.only(request, _KNOWN)
+    if parameters.text(request, "around"):
+        return await _get_around(request, view)
 
     def text(name: str) -> str | None:
         return parameters.text(request, name)
@@ -49,21 +57,8 @@ async def get_logs(request: Request) -> Response:
             severities=_severities(text("severity")),
         )
         page = await view.logs(query)
-    lines = []
-    for line in page.lines:
-        host = hosts.get(line.host)
-        lines.append(
-            {
-                "host": line.host,
-                "name": host.name if host else "",
-                "stream": line.stream,
-                "path": line.path,
-                "time_ms": line.time_ms,
-                "raw_ms": line.raw_ms,
-                "offset": line.offset,
-                "text": line.data.decode("utf-8", "replace"),
-            }
-        )
+    names = {number: host.name for number, host in hosts.items()}
+    lines = [_line(names, line) for line in page.lines]
     gaps = [gap_object(m.GapMark(0, hosts[gap.host].name if gap.host in hosts else "", gap)) for gap in page.gaps]
     body = {
         "lines": lines,
@@ -72,6 +67,43 @@ async def get_logs(request: Request) -> Response:
         "gaps": gaps,
     }
     return answers.msgpack_answer(body) if answers.wants_msgpack(request) else answers.json_answer(body)
+
+
+async def _get_around(request: Request, view: FleetView) -> Response:
+    """The lines around one line of a stream: `around=host,stream,time_ms,offset`, `before`, `after`."""
+    parameters.only(request, ("around", "before", "after"))
+    try:
+        anchor = context.parse_anchor(parameters.text(request, "around") or "")
+    except ValueError as error:
+        raise Problem(400, str(error)) from None
+    before = parameters.whole(request, "before", _CONTEXT, 0, context.LINES_MAX)
+    after = parameters.whole(request, "after", _CONTEXT, 0, context.LINES_MAX)
+    with parameters.bad_request():
+        found = await context.around(view, anchor, before, after)
+    if found is None:
+        raise Problem(404, "this line is not kept, or not any more; ask 'logs' for those that are")
+    names = {host.host: host.name for host in view.hosts()}
+    body = {
+        "lines": [_line(names, line) for line in found.lines],
+        "place": found.place,
+        "next": None,
+        "searched_to_ms": found.lines[-1].time_ms,
+        "gaps": [],
+    }
+    return answers.msgpack_answer(body) if answers.wants_msgpack(request) else answers.json_answer(body)
+
+
+def _line(names: Mapping[int, str], line: Line) -> dict[str, object]:
+    return {
+        "host": line.host,
+        "name": names.get(line.host, ""),
+        "stream": line.stream,
+        "path": line.path,
+        "time_ms": line.time_ms,
+        "raw_ms": line.raw_ms,
+        "offset": line.offset,
+        "text": line.data.decode("utf-8", "replace"),
+    }
 
 
 def _severities(said: str | None) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from fleetglass_web.query.hostfilter import FilterError
 from fleetglass_web.query.pattern import PatternError
 from fleetglass_web.query.series import SeriesError
 from fleetglass_web.query.timerange import TimeError
-from fleetglass_web.view import CursorError, FleetView, Host
+from fleetglass_web.view import CursorError, FleetView, Host, PastError
 
 
 @contextmanager
@@ -23,6 +23,8 @@ def bad_request() -> Iterator[None]:
         yield
     except (FilterError, PatternError, SeriesError, TimeError, CursorTextError, CursorError, ClientError) as error:
         raise Problem(400, str(error)) from None
+    except PastError as error:
+        raise Problem(503, str(error)) from error
 
 
 def only(request: HTTPConnection, known: Iterable[str]) -> None:
