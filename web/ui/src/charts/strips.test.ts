@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { laid, realDevices, stripsOf } from "./strips";
+import { laid, realDevices, stripsOf, sumAt } from "./strips";
 import { Timeline } from "./timeline";
 
 function host(values: Record<string, number>): Timeline {
@@ -15,15 +15,25 @@ it("shows only strips that the host has series for, in a fixed order", () => {
   expect(stripsOf(new Timeline(), 4)).toEqual([]);
 });
 
-it("sums the disks that are hardware, so that no byte counts twice", () => {
+it("draws each disk that is hardware and sums them, so that no byte counts twice", () => {
   const line = host({
     "disk.read_bytes_per_s[sda]": 10,
     "disk.read_bytes_per_s[dm-0]": 10,
     "disk.read_bytes_per_s[sdb]": 5,
+    "disk.write_bytes_per_s[sda]": 7,
   });
   const io = stripsOf(line, 0).find((strip) => strip.id === "io")!;
-  expect([...io.series[0]!.values(line)]).toEqual([15]);
-  expect([...io.series[1]!.values(line)]).toEqual([Number.NaN]);
+  expect(io.series.map((one) => [one.name, one.isDown])).toEqual([
+    ["disk.read_bytes_per_s[sda]", false],
+    ["disk.read_bytes_per_s[sdb]", false],
+    ["disk.write_bytes_per_s[sda]", true],
+  ]);
+  const columns = io.series.map((one) => one.values(line));
+  expect(io.sums!.map((sum) => [sum.label, sumAt(columns, sum.parts, 0)])).toEqual([
+    ["↑ read", 15],
+    ["↓ write", 7],
+  ]);
+  expect(laid("mirror", columns, io.series).map((values) => values[0])).toEqual([10, 15, -7]);
   expect(realDevices(["dm-0"])).toEqual(["dm-0"]);
 });
 
@@ -54,7 +64,7 @@ describe("laying", () => {
     ]);
   });
   it("turns what goes out downwards", () => {
-    expect(laid("mirror", [a, b]).map((values) => [...values])).toEqual([
+    expect(laid("mirror", [a, b], [{}, { isDown: true }]).map((values) => [...values])).toEqual([
       [1, 2, Number.NaN],
       [-10, Number.NaN, Number.NaN],
     ]);

@@ -19,6 +19,8 @@ export interface StripSeries {
   name: string;
   /** The values, one a row of the timeline. */
   values(timeline: Timeline): Float32Array;
+  /** Of a mirror: this one is drawn downwards. */
+  isDown?: boolean;
   /** How the value is printed, if it is another one than the strip draws (memory in GiB, drawn in per cent). */
   printed?: (timeline: Timeline, row: number) => Quantity;
 }
@@ -42,6 +44,8 @@ export interface Strip {
   printTop(value: number): Quantity;
   /** The order of the legend, top down, where it is another than that of drawing. */
   legend?: readonly number[];
+  /** Rows of the legend that are sums of what is drawn; they take the place of the series. */
+  sums?: readonly { label: string; colour: Token; parts: readonly number[] }[];
   /** A dashed line, where a value means something (as many cores as there are). */
   mark?: number;
   /** Shown on a phone, too. */
@@ -66,22 +70,6 @@ const rateTop = (value: number): Quantity => {
 
 function column(name: string): (timeline: Timeline) => Float32Array {
   return (timeline) => timeline.column(name) ?? new Float32Array(timeline.length).fill(Number.NaN);
-}
-
-/** The sum of several series; NaN only where all are. */
-function summed(names: readonly string[]): (timeline: Timeline) => Float32Array {
-  return (timeline) => {
-    const out = new Float32Array(timeline.length).fill(Number.NaN);
-    for (const name of names) {
-      const values = timeline.column(name);
-      if (!values) continue;
-      for (let i = 0; i < out.length; i++) {
-        const value = values[i]!;
-        if (isKnown(value)) out[i] = (isKnown(out[i]!) ? out[i]! : 0) + value;
-      }
-    }
-    return out;
-  };
 }
 
 function quotient(over: string, under: string): (timeline: Timeline) => Float32Array {
@@ -204,17 +192,14 @@ export function stripsOf(timeline: Timeline, cores: number): Strip[] {
     isEssential: false,
   });
   const physical = realDevices(devicesIn([...names]));
-  const io = (word: string) => physical.map((device) => `disk.${word}_bytes_per_s[${device}]`).filter(has);
+  const io = (word: string) => physical.map((device) => [device, `disk.${word}_bytes_per_s[${device}]`] as const);
   add({
     id: "io",
     title: "Disk I/O",
     unit: "",
     shape: "mirror",
     weight: 1.1,
-    series: mirrored([
-      ["↑ read", "d-in", "disk.read_bytes_per_s", io("read")],
-      ["↓ write", "d-out", "disk.write_bytes_per_s", io("write")],
-    ]),
+    ...mirrored(["↑ read", "d-in", io("read")], ["↓ write", "d-out", io("write")], has),
     top: null,
     leastTop: 1e5,
     print: byteRate,
@@ -277,17 +262,14 @@ export function stripsOf(timeline: Timeline, cores: number): Strip[] {
     isEssential: false,
   });
   const interfaces = realInterfaces([...names]);
-  const net = (word: string) => interfaces.map((name) => `net.${word}_bytes_per_s[${name}]`).filter(has);
+  const net = (word: string) => interfaces.map((name) => [name, `net.${word}_bytes_per_s[${name}]`] as const);
   add({
     id: "network",
     title: "Network",
     unit: "",
     shape: "mirror",
     weight: 0.9,
-    series: mirrored([
-      ["↑ in", "d-in", "net.rx_bytes_per_s", net("rx")],
-      ["↓ out", "d-out", "net.tx_bytes_per_s", net("tx")],
-    ]),
+    ...mirrored(["↑ in", "d-in", net("rx")], ["↓ out", "d-out", net("tx")], has),
     top: null,
     leastTop: 1e5,
     print: byteRate,
@@ -311,9 +293,22 @@ export function stripsOf(timeline: Timeline, cores: number): Strip[] {
   return strips;
 }
 
-function mirrored(parts: [label: string, colour: Token, name: string, names: string[]][]): StripSeries[] {
-  if (parts.every(([, , , names]) => names.length === 0)) return [];
-  return parts.map(([label, colour, name, names]) => ({ label, colour, name, values: summed(names) }));
+type Half = [label: string, colour: Token, parts: (readonly [instance: string, name: string])[]];
+
+/** What comes in, upwards, and what goes out, downwards: one area a device on each side, their sums in the legend. */
+function mirrored(up: Half, down: Half, has: (name: string) => boolean): Pick<Strip, "series" | "sums"> {
+  const series: StripSeries[] = [];
+  const sums: { label: string; colour: Token; parts: number[] }[] = [];
+  for (const [label, colour, all] of [up, down]) {
+    const parts: number[] = [];
+    for (const [instance, name] of all) {
+      if (!has(name)) continue;
+      parts.push(series.length);
+      series.push({ label: instance, colour, name, values: column(name), isDown: label === down[0] });
+    }
+    sums.push({ label, colour, parts });
+  }
+  return { series, sums };
 }
 
 /** Devices that stand for hardware: what is built on others would count their bytes twice. */
@@ -348,23 +343,45 @@ function busiest(timeline: Timeline, devices: readonly string[]): string[] {
   return devices.filter((device) => chosen.has(device));
 }
 
-/** Values as they are drawn: a stack laid up, the second of a mirror turned down. */
-export function laid(shape: Shape, columns: readonly Float32Array[]): Float32Array[] {
-  if (shape === "mirror") {
-    return columns.map((values, i) => (i === 0 ? values : values.map((value) => -value)));
+/** The sum of some columns at a row; NaN only where all are. */
+export function sumAt(columns: readonly Float32Array[], parts: readonly number[], row: number): number {
+  let sum = Number.NaN;
+  for (const part of parts) {
+    const value = columns[part]?.[row] ?? Number.NaN;
+    if (isKnown(value)) sum = (isKnown(sum) ? sum : 0) + value;
   }
-  if (shape !== "stack" && shape !== "bars") return [...columns];
+  return sum;
+}
+
+/** Which series each one stands on: the one before it on its side; null: on the ground. */
+export function standsOn(shape: Shape, series: readonly Pick<StripSeries, "isDown">[]): (number | null)[] {
+  return series.map((one, i) => {
+    if (shape === "lines") return null;
+    const before = i > 0 && (series[i - 1]!.isDown ?? false) === (one.isDown ?? false);
+    return before ? i - 1 : null;
+  });
+}
+
+/** Values as they are drawn: laid up on what they stand on, one side of a mirror turned down. */
+export function laid(
+  shape: Shape,
+  columns: readonly Float32Array[],
+  series: readonly Pick<StripSeries, "isDown">[] = columns.map(() => ({})),
+): Float32Array[] {
+  if (shape === "lines") return [...columns];
+  const on = standsOn(shape, series);
   const out: Float32Array[] = [];
-  for (const values of columns) {
-    const below = out.at(-1);
+  columns.forEach((values, k) => {
+    const below = on[k] === null ? null : out[on[k]!]!;
+    const sign = series[k]?.isDown ? -1 : 1;
     out.push(
       values.map((value, i) => {
         const base = below ? below[i]! : 0;
         // A part that is missing stands on nothing; a row that is missing stays missing.
         if (!isKnown(value)) return below ? base : Number.NaN;
-        return isKnown(base) ? base + value : value;
+        return (isKnown(base) ? base : 0) + sign * value;
       }),
     );
-  }
+  });
   return out;
 }
