@@ -108,6 +108,12 @@ class BroadcastProtocol(WebSocketsSansIOProtocol):
         if scope is not None:
             scope["extensions"][EXTENSION] = {"sink": self}
 
+    async def send(self, message: Any) -> None:  # any: an ASGI event
+        """As uvicorn sends; a refusal with an answer of its own is a handshake that is over, and no error."""
+        await super().send(message)
+        if message["type"] == "websocket.http.response.body" and not message.get("more_body", False):
+            self.handshake_complete = True
+
     def data_received(self, data: bytes) -> None:
         """Whatever a browser says is a sign of life."""
         if self._subscriber is not None:

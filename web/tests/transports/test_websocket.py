@@ -253,3 +253,18 @@ def test_a_browser_that_vanishes_costs_nobody_anything(caplog):
 
     run(story)
     assert [record for record in caplog.records if record.levelname not in ("DEBUG", "INFO")] == []
+
+
+def test_a_refused_handshake_is_answered_and_no_error_of_ours(caplog):
+    async def story():
+        async with serving(create_app(fleet())) as port:
+            url = f"ws://127.0.0.1:{port}/api/v1/live"
+            for options in ({"origin": "http://evil.example.org"}, {"subprotocols": ["chat"]}):
+                with pytest.raises(websockets.InvalidStatus) as refused:
+                    await websockets.connect(url, **options)
+                problem = json.loads(refused.value.response.body)
+                assert problem["status"] == refused.value.response.status_code
+                assert problem["detail"]
+
+    run(story)
+    assert [record for record in caplog.records if record.levelname not in ("DEBUG", "INFO")] == []
