@@ -107,6 +107,7 @@ def goes_on(batch: LineBatch, after: LineBatch) -> bool:
     """Whether a batch continues the line that the one before it has cut."""
     return (
         batch.cut
+        and not batch.data.endswith(b"\n")
         and batch.file == after.file
         and batch.start + len(batch.data) == after.start
         and (batch.host, batch.stream) == (after.host, after.stream)
