@@ -91,20 +91,24 @@ def test_a_second_browser_shares_the_first_ones_channels(hub, start_agent, open_
     start_agent("web-1")
     hub.until_live("web-1")
 
-    def channels() -> int:
+    def figure(name: str) -> int:
         status, body, _ = hub.request("/metrics")
         assert status == 200
-        found = re.search(rb"^fleetglass_hub_channels ([0-9.]+)", body, re.MULTILINE)
+        found = re.search(rf"^fleetglass_hub_{name} ([0-9.]+)".encode(), body, re.MULTILINE)
         assert found, body[:2_000]
         return int(float(found[1]))
 
-    first = open_page(f"{hub.url}/")
-    expect(first.get_by_test_id("freshness")).to_contain_text("Live")
-    alone = until(channels, "the first browser's channels")
-    second = open_page(f"{hub.url}/")
-    expect(second.get_by_test_id("freshness")).to_contain_text("Live")
-    expect(second.get_by_test_id("fleet-table").get_by_test_id("row")).to_have_count(1)
-    assert channels() == alone
+    pages = [open_page(f"{hub.url}/") for _ in range(2)]
+    for page in pages:
+        expect(page.get_by_test_id("fleet-table").get_by_test_id("row")).to_have_count(1)
+        # The count of lines is the last question that the page asks.
+        expect(page.get_by_test_id("summary").get_by_text("Log lines")).to_be_visible()
+    assert figure("subscribers") == 2
+    shared = until(lambda: figure("channels"), "the browsers' channels")
+    # If the second had channels of its own, they would go with it.
+    pages[1].close()
+    until(lambda: figure("subscribers") == 1, "the hub lets go of the second browser")
+    assert figure("channels") == shared
 
 
 def test_a_browser_killed_while_it_watches_harms_nobody(hub, start_agent):
