@@ -231,3 +231,34 @@ def test_the_values_are_there_as_a_table_and_as_csv(host, hub, open_page):
 def test_a_host_that_nobody_knows_is_said_so(host, hub, open_page):
     page = open_page(f"{hub.url}/host?host=nobody")
     expect(page.get_by_test_id("empty-nomatch")).to_contain_text("No host is called nobody")
+
+
+def test_pause_stops_the_picture_not_the_data(host, hub, open_page):
+    page = open_page(f"{hub.url}/host?host=db-03")
+    until(lambda: len(values(page, "cpu")) > 100, "the strip has its past")
+    page.get_by_test_id("play-pause").click()
+    expect(page.get_by_test_id("freshness")).to_contain_text("Paused")
+    stands = strip(page, "cpu").get_attribute("data-to")
+    at = host.sample(user=41.17)
+    host.agent.lines(LOG, b"written during the pause\n")
+    expect(page.get_by_test_id("new-lines")).to_contain_text("1 new line")
+    assert strip(page, "cpu").get_attribute("data-to") == stands
+    page.get_by_test_id("play-pause").click()
+    expect(page.get_by_test_id("dock")).to_contain_text("written during the pause")
+    until(lambda: any(round(one["time_ms"]) == at for one in values(page, "cpu")), "the sample of the pause is drawn")
+
+
+def test_a_hub_that_restarts_takes_the_page_along(host, hub, open_page):
+    page = open_page(f"{hub.url}/host?host=db-03")
+    host.sample(user=41.17)
+    expect(page.get_by_test_id("iostat-cpu").locator("[data-column='%user']")).to_have_text("41.17")
+    hub.kill()
+    expect(page.get_by_test_id("freshness")).not_to_contain_text("Live", timeout=10_000)
+    expect(page.get_by_test_id("host-head")).to_contain_text("db-03")
+    hub.start()
+    host.agent.connect()
+    host.agent.join()
+    expect(page.get_by_test_id("freshness")).to_contain_text(re.compile("Live|behind"), timeout=30_000)
+    host.sample(user=9.09)
+    expect(page.get_by_test_id("iostat-cpu").locator("[data-column='%user']")).to_have_text("9.09", timeout=15_000)
+    expect(page.get_by_test_id("state")).to_have_attribute("data-state", "live")
