@@ -1,5 +1,8 @@
 """Imports go one way: proto <- agent; proto <- web <- hub; and each room only knows what its table row allows."""
 
+import subprocess
+import sys
+
 import pytest
 from architecture.imports import imports_of, modules, relative_imports
 
@@ -35,6 +38,36 @@ ONLY = {
     "psutil": ("fleetglass_agent", "fleetglass_agent.metrics.portable"),
 }
 
+# what can wait, or tells something that a test cannot choose
+WAITING = (
+    "_posixsubprocess", "asyncio", "concurrent", "ctypes", "fcntl", "multiprocessing", "os", "resource", "select",
+    "selectors", "shutil", "signal", "socket", "sqlite3", "starlette",
+    "subprocess", "tempfile", "threading", "time", "uvicorn", "zmq",
+)  # fmt: skip
+# package -> its modules that may touch sockets, files, processes, clocks or the event loop; every other one is a core
+SHELLS = {
+    "fleetglass_agent": """
+        cli footprint hostfacts iostat.parse_command iostat.process log logs.checkpoint logs.command logs.commands
+        logs.files logs.followed logs.globs logs.inotify logs.spool logs.tailing logs.watcher loop metrics.plugins
+        metrics.portable metrics.procfs sources_command start statefolder stdout uplink.dealer uplink.link
+    """,
+    "fleetglass_hub": """
+        app cli control datafolder doctor history.backup history.checkup history.database history.disk
+        history.groupcommit history.journal history.lines history.logreader history.memory history.packing
+        history.readers history.retention history.samplereader history.samplestore history.store ingest.keys
+        ingest.router listening localagent ownlog password
+    """,
+    "fleetglass_proto": """
+        localkey
+    """,
+    "fleetglass_web": """
+        api.answers api.health api.hosts api.logs api.metrics api.openmetrics api.parameters api.problems app
+        auth.guard auth.login serving static_files transports.broadcast transports.http transports.kernelbuffer
+        transports.places transports.poll transports.pulse transports.server transports.stream transports.websocket
+        viewchecks
+    """,
+}
+
 
 @pytest.mark.parametrize("room", NEVER)
 def test_a_room_never_imports_what_its_row_forbids(room):
@@ -58,3 +91,19 @@ def test_a_library_with_one_home_is_imported_nowhere_else(library):
 
 def test_imports_are_absolute():
     assert relative_imports() == []
+
+
+def test_only_the_listed_shells_touch_the_world_and_each_of_them_does():
+    listed = {f"{package}.{name}" for package, names in SHELLS.items() for name in names.split()}
+    found = {module for module in modules() if imports_of(module, *WAITING)}
+    assert found - listed == set(), "a core became a shell: take time and bytes as arguments, or list it here"
+    assert listed - found == set(), "no shell any more: take it off the list"
+
+
+def test_the_agent_loads_no_event_loop_and_nothing_heavy():
+    program = (
+        "import sys, fleetglass_agent.cli, fleetglass_agent.loop;"
+        "print(*[name for name in ('asyncio', 'msgspec', 'numpy', 'psutil', 're2', 'ssl') if name in sys.modules])"
+    )
+    loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert (loaded.stdout.strip(), loaded.stderr) == ("", "")
