@@ -23,6 +23,7 @@ from fleetglass_proto import join, limits, localkey
 from fleetglass_web.app import create_app, uvicorn_config
 from fleetglass_web.auth.login import Login
 from fleetglass_web.settings import WebSettings
+from fleetglass_web.view import Gap, LineBatch
 
 from fleetglass_hub import control, listening, localagent
 from fleetglass_hub.config import Address, Config, asks_for_login
@@ -87,8 +88,13 @@ class Hub:
         began_ms = now_ms()
         self._fleet.load(loaded.hosts, loaded.schemas, began_ms)
         self._fleet.load_rows(loaded.rows, began_ms)
-        for batch in loaded.tail:
-            self._ring.add(batch)
+        known: list[tuple[int, LineBatch | Gap]] = [(batch.seq, batch) for batch in loaded.tail]
+        known += loaded.gaps
+        for seq, item in sorted(known, key=lambda entry: entry[0]):
+            if isinstance(item, Gap):
+                self._ring.add_gap(seq, item)
+            else:
+                self._ring.add(item)
         self._ring.last_seq = loaded.next_seq - 1
         self.view = LocalView(
             hub_id,

@@ -43,6 +43,9 @@ log = logging.getLogger(__name__)
 
 # Samples that cannot be committed are held up to here: at 100 hosts for ten hours, at 10,000 for five minutes.
 ROWS_HELD_BYTES = 512 << 20
+# What the fleet keeps in memory. Decoding so many chunks takes a third of a second.
+MEMORY_MS = 300_000.0
+CHUNKS_AT_START = 4_000
 
 
 def now_ms() -> float:
@@ -64,6 +67,7 @@ class DiskHistory:
 
     def __init__(self, folder: str, clock: Callable[[], float] = now_ms, keeping: Keeping = DEFAULT) -> None:
         self.path = os.path.join(folder, database.FILE_NAME)
+        self._clock = clock
         self._store = Store(database.open_writer(self.path))
         self.history_id: bytes = self._store.meta("history_id")
         self._condition = threading.Condition(threading.Lock())
@@ -164,6 +168,10 @@ class DiskHistory:
         store.connection.execute("COMMIT")
         self._journal = Journal(self.path, life)
         hot_rows = store.hot_rows()
+        tail = contiguous_lines(
+            self._waiting.matching(lambda _key: True), store.newest_batches(self._paths), tail_bytes
+        )
+        paths = {(host, number): path for host, own in self._paths.items() for number, path in own.items()}
         self._pending_bytes = 0
         return Loaded(
             hosts,
@@ -172,9 +180,15 @@ class DiskHistory:
             schemas,
             store.samples_ms(hot_rows),
             self._seq + 1,
-            contiguous_lines(self._waiting.matching(lambda _key: True), store.newest_batches(self._paths), tail_bytes),
-            hot_rows,
+            tail,
+            [*self._newest_minutes(), *hot_rows],
+            store.gaps(tail[0].seq if tail else self._seq + 1, paths),
         )
+
+    def _newest_minutes(self) -> Sequence[Rows]:
+        """Samples of the last minutes that are in chunks, as rows; of a large fleet none: a start must not wait."""
+        since_ms = self._clock() - MEMORY_MS
+        return self._sample_store.newest_rows(self._store.connection, since_ms, CHUNKS_AT_START)
 
     def _know(self, streams: Sequence[StreamRecord]) -> None:
         for stream in streams:
@@ -370,9 +384,11 @@ class DiskHistory:
         loop = asyncio.get_running_loop()
 
         def work() -> bool:
-            while self._commit.tidy():
-                pass
-            loop.call_soon_threadsafe(done.set)
+            try:
+                while self._commit.tidy():
+                    pass
+            finally:
+                loop.call_soon_threadsafe(done.set)
             return False
 
         self._commit.submit(work)

@@ -37,6 +37,9 @@ ROWS_WAIT_S = 1.0
 EARLY_BYTES = 4 << 20
 RETRY_S = 1.0
 TIDY_S = 5.0
+# Re-packing 10,000 hosts takes minutes. It rests three times as long as it works, so that the loop's thread gets its
+# turns: what is numpy and Python here holds the lock that live frames need.
+REST = 3.0
 # The log of SQLite is moved into the file beyond this size, beside the commits; beyond the second, between them.
 WAL_BYTES = 16 << 20
 WAL_BYTES_MAX = 256 << 20
@@ -99,6 +102,8 @@ class GroupCommit:
         self._told = told
         self._clock = clock
         self._jobs: list[Job] = []
+        self._unfinished: list[Job] = []  # regular ones that have more to do
+        self._rest_until_s = 0.0
         self._regular: list[Job] = [self._pack_old, self._rewrite]
         self._is_closing = False
         self._last_seq = 0
@@ -146,15 +151,22 @@ class GroupCommit:
             if self._is_closing:
                 return self._take(), [], True
             jobs, self._jobs = self._jobs, []
+            if now_s >= self._rest_until_s:
+                jobs += self._unfinished
+                self._unfinished = []
             if now_s >= self._tidy_at_s:
                 self._tidy_at_s = now_s + TIDY_S
-                jobs += [job for job in self._regular if job not in jobs]
+                jobs += [job for job in self._regular if job not in jobs and job not in self._unfinished]
             if due_s is not None and now_s >= due_s:
                 return self._take(), jobs, False
             if jobs:
                 return None, jobs, False
-            wait_s = self._tidy_at_s - now_s if due_s is None else min(due_s, self._tidy_at_s) - now_s
-            self._condition.wait(max(wait_s, 0.001))
+            wake_s = [self._tidy_at_s]
+            if due_s is not None:
+                wake_s.append(due_s)
+            if self._unfinished:
+                wake_s.append(self._rest_until_s)
+            self._condition.wait(max(min(wake_s) - now_s, 0.001))
 
     # A group
 
@@ -167,6 +179,13 @@ class GroupCommit:
                 refusal = database.refusal(self._path, error)
                 self._refuse(str(refusal))
                 if not self._wait_for_retry(isinstance(refusal, database.DamagedError)):
+                    return False
+                continue
+            except Exception as error:
+                if not self.problem:
+                    log.exception("a fault in fleetglass: a group could not be committed")
+                self._refuse(f"a fault in fleetglass: {error}; the hub's log has the cause. Restart the hub")
+                if not self._wait_for_retry(is_damaged=False):
                     return False
                 continue
             self._note(group)
@@ -248,12 +267,26 @@ class GroupCommit:
 
     def _work_on(self, jobs: Sequence[Job]) -> None:
         for job in jobs:
+            began_s = time.monotonic()
             try:
                 if job():
-                    self.submit(job)
+                    self._unfinished.append(job)
             except sqlite3.Error as error:
                 # The next commit meets the same trouble and says so; what tidies up can wait.
                 log.debug("tidying up stopped: %s", error)
+            except Exception as error:  # noqa: BLE001 - what tidies up must not end the commits
+                self._give_up(job, error)
+            now_s = time.monotonic()
+            self._rest_until_s = max(self._rest_until_s, now_s + REST * (now_s - began_s))
+
+    def _give_up(self, job: Job, error: Exception) -> None:
+        """Leave a job that meets what it cannot work on until the next start."""
+        if job in self._regular:
+            self._regular.remove(job)
+        if isinstance(error, database.ContentError):
+            log.error("%s", database.DamagedError(self._path, str(error)))
+        else:
+            log.error("a fault in fleetglass: history is not tidied up any more", exc_info=error)
 
     def tidy(self) -> bool:
         """Do every regular job once; True if any of them has more to do. On the writing thread."""

@@ -47,6 +47,7 @@ class Readers:
         self.width = os.cpu_count() or 1
         self.workers = ThreadPoolExecutor(self.width, thread_name_prefix="history-work")
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="history-read")
+        self._asked: set[Stop] = set()
         self._connections: queue.LifoQueue[sqlite3.Connection] = queue.LifoQueue()
 
     async def ask(self, work: Callable[[sqlite3.Connection, Stop], T]) -> T:
@@ -56,11 +57,14 @@ class Readers:
             HistoryError: the database cannot be read.
         """
         stop = Stop()
+        self._asked.add(stop)
         try:
             return await asyncio.get_running_loop().run_in_executor(self._readers, self._answer, work, stop)
         except asyncio.CancelledError:
             stop.set()
             raise
+        finally:
+            self._asked.discard(stop)
 
     def _answer(self, work: Callable[[sqlite3.Connection, Stop], T], stop: Stop) -> T:
         stop.check()
@@ -88,7 +92,9 @@ class Readers:
         self._connections.put(connection)
 
     def close(self) -> None:
-        """End; questions that are being worked on are finished first."""
+        """End; questions that are being worked on are given up."""
+        for stop in self._asked:
+            stop.set()
         self._readers.shutdown(cancel_futures=True)
         self.workers.shutdown(cancel_futures=True)
         while not self._connections.empty():

@@ -92,6 +92,7 @@ class Loaded:
     next_seq: int = 1  # above every sequence number that was ever flushed
     tail: Sequence[LineBatch] = ()  # the newest lines, in the order of `seq`, without a hole: they warm the memory
     rows: Sequence[Rows] = ()  # the newest minutes of samples, oldest first: the same
+    gaps: Sequence[tuple[int, Gap]] = ()  # what is missing, with its `seq`, as far back as `tail`
 
 
 class Recorder(Protocol):

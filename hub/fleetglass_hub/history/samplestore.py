@@ -12,6 +12,7 @@ import numpy as np
 from fleetglass_hub.history import levels, samples
 from fleetglass_hub.history.database import ContentError
 from fleetglass_hub.history.levels import RAW, Grid
+from fleetglass_hub.history.recorder import Rows
 from fleetglass_hub.history.samples import Columns
 
 TIMES = 0  # the "series" of level 0 that holds the times
@@ -79,13 +80,20 @@ class SampleStore:
         for number, schema, body in found:
             yield MinuteChunk(number, schema, samples.decode_minute(body))
 
-    def fresh_hours(self, connection: sqlite3.Connection, host: int, from_ms: float, to_ms: float) -> set[int]:
-        """Hours of a host that have minutes which are not re-packed yet."""
+    def newest_rows(self, connection: sqlite3.Connection, since_ms: float, most: int) -> list[Rows]:
+        """Minutes since a time as rows, oldest first; none if there are more than `most`."""
         found = connection.execute(
-            "SELECT DISTINCT first_ms / ? FROM sample_minute WHERE host = ? AND last_ms >= ? AND first_ms < ?",
-            (levels.HOUR_MS, host, from_ms, to_ms),
-        )
-        return {hour for (hour,) in found}
+            "SELECT host, schema, body FROM sample_minute WHERE last_ms >= ? ORDER BY last_ms LIMIT ?",
+            (since_ms, most + 1),
+        ).fetchall()
+        if len(found) > most:
+            return []
+        rows = []
+        for host, schema, body in found:
+            columns = samples.decode_minute(body)
+            hosts = np.full(len(columns.raw_ms), host, np.uint32)
+            rows.append(Rows(schema, hosts, columns.raw_ms, columns.time_ms.astype(np.float64), columns.values.T))
+        return rows
 
     # Series
 

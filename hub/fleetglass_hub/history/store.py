@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from fleetglass_web.view import LineBatch
+from fleetglass_web.view import Gap, LineBatch
 
 from fleetglass_hub.history import hotsamples, lines, records
 from fleetglass_hub.history.database import ContentError
@@ -187,6 +187,14 @@ class Store:
         """Samples that wait for a chunk, in the order of their arrival."""
         found = self.connection.execute("SELECT schema, rows, body FROM sample_hot ORDER BY id")
         return [hotsamples.decode(schema, count, body) for schema, count, body in found]
+
+    def gaps(self, from_seq: int, paths: Mapping[StreamKey, str]) -> list[tuple[int, Gap]]:
+        """Gaps from a number on, in order."""
+        found = self.connection.execute(
+            "SELECT seq, host, stream, from_ms, to_ms, lines, bytes, why FROM gap WHERE seq >= ? ORDER BY seq",
+            (from_seq,),
+        )
+        return [(seq, Gap(host, stream, paths.get((host, stream), ""), *rest)) for seq, host, stream, *rest in found]
 
     def samples_ms(self, hot: Iterable[Rows]) -> dict[int, int]:
         """The newest sample of each host that is on disk, by the host's clock."""

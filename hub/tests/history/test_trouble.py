@@ -164,3 +164,78 @@ def test_a_search_whose_time_is_up_says_how_far_it_came_and_goes_on_there(disk, 
         await hands.recorder.close()
 
     asyncio.run(story())
+
+
+def test_a_damaged_chunk_of_samples_stops_re_packing_and_nothing_else(disk, caplog):
+    async def story():
+        hands = disk().start()
+        hands.host()
+        hands.file()
+        connection = hands.recorder._store.connection
+        connection.execute("INSERT INTO sample_minute VALUES (1, 1, 1, 0, 1, 1, 10, x'00112233')")
+        monday = 20_000 * 86_400_000.0
+        hands.recorder._packer._clock = lambda: monday
+        hands.recorder._commit.submit(hands.recorder._packer.pack_hours)
+        hands.lines(b"one\n")
+        await hands.until_committed()
+        hands.lines(b"two\n")
+        await hands.until_committed()
+        assert await hands.texts() == [b"two", b"one"]
+        await hands.recorder.close()
+
+    asyncio.run(story())
+    assert "is damaged" in caplog.text
+
+
+def test_closing_does_not_wait_for_a_long_question(disk, monkeypatch):
+    monkeypatch.setattr(lines, "PACK_BYTES", 1_000)
+
+    async def story():
+        hands = disk().start()
+        hands.host()
+        hands.file()
+        for at in range(60):
+            hands.lines(noise(10), 1_000.0 + at)
+            await hands.until_committed()
+        real = lines.decode
+
+        def slow(*place):
+            import time
+
+            time.sleep(0.05)
+            return real(*place)
+
+        monkeypatch.setattr(lines, "decode", slow)
+        asking = asyncio.create_task(hands.ask(match="nowhere"))
+        await asyncio.sleep(0.01)
+        began = asyncio.get_running_loop().time()
+        await hands.recorder.close()
+        assert asyncio.get_running_loop().time() - began < 1.0
+        await asyncio.gather(asking, return_exceptions=True)
+
+    asyncio.run(story())
+
+
+def test_gaps_and_minutes_are_known_again_after_a_start(disk):
+    from fleetglass_web.view import Gap
+
+    async def story():
+        hands = disk().start()
+        hands.host()
+        hands.file()
+        hands.recorder.put_schema(1, ("cpu.user_pct",))
+        hands.lines(b"one\n")
+        hands.seq += 1
+        gap = Gap(1, 0, "/var/log/app.log", 1.0, 2.0, None, 6, "truncated")
+        hands.recorder.append_gap(gap, 7, 10, hands.seq)
+        hands.samples([1_000.0, 2_000.0], [[1], [2]])
+        await hands.until_committed()
+        hands.recorder._packer._clock = lambda: 100_000.0
+        await hands.recorder.tidy()
+        await hands.recorder.close()
+        again = disk()
+        assert again.loaded.gaps == [(2, gap)]
+        (rows,) = again.loaded.rows
+        assert (rows.hosts.tolist(), rows.time_ms.tolist(), rows.values.tolist()) == ([1, 1], [1e3, 2e3], [[1], [2]])
+
+    asyncio.run(story())
