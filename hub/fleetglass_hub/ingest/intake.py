@@ -93,7 +93,7 @@ class Intake:
         self._owed = Owed()
         self._outgoing: list[tuple[bytes, bytes]] = []
         self._heard: list[int] = []
-        self._shown: list[LineBatch | Gap] = []
+        self._shown: list[LineBatch | tuple[int, Gap]] = []
         self._told_mark = 0
         self._duplicates: dict[int, float] = {}
         self._refusals = Refusals()
@@ -290,7 +290,6 @@ class Intake:
         if not batch.partial:
             mark = self._recorder.append_lines(batch)
             self._owed.owe_lines(mark, state, batch.start + len(batch.data), session, sent_bytes)
-            self._ring.add(batch)
         self._shown.append(batch)
 
     def take_gap(self, gap: Gap, state: FileState, end: int, session: Session) -> None:
@@ -298,8 +297,7 @@ class Intake:
         seq = self.next_seq()
         mark = self._recorder.append_gap(gap, state.file, end, seq)
         self._owed.owe_lines(mark, state, end, session, 0)
-        self._ring.add_gap(seq, gap)
-        self._shown.append(gap)
+        self._shown.append((seq, gap))
 
     def take_event(self, event: EventRecord) -> None:
         """Something to keep for the operator."""
@@ -342,17 +340,21 @@ class Intake:
             self._told_mark = self.fleet.mark
             self._news.rows_arrived()
 
-    def _show(self, shown: list[LineBatch | Gap]) -> None:
-        """Tell lines and gaps in the order of their arrival."""
+    def _show(self, shown: list[LineBatch | tuple[int, Gap]]) -> None:
+        """Tell lines and gaps in the order of their arrival; memory takes each before it is told and none after it,
+        because its end is the cursor that goes with the news."""
         batches: list[LineBatch] = []
         for item in shown:
             if isinstance(item, LineBatch):
+                if not item.partial:
+                    self._ring.add(item)
                 batches.append(item)
                 continue
             if batches:
                 self._news.lines_arrived(batches)
                 batches = []
-            self._news.gaps_found([item])
+            self._ring.add_gap(*item)
+            self._news.gaps_found([item[1]])
         if batches:
             self._news.lines_arrived(batches)
 
