@@ -14,8 +14,9 @@ from typing import NamedTuple
 
 from fleetglass_web.view import Gap, LineBatch
 
-# Enough for some ten thousand lines of a stream; a page shows fewer, and asks history for more.
-STREAM_BYTES = 1 << 20
+# A second or two of a stream at 50,000 lines/s: so much arrives at once after a restart of agent or hub, before the
+# clients that come back have read it. A page shows less, and asks history for more.
+STREAM_BYTES = 8 << 20
 TOTAL_BYTES = 128 << 20
 # What a batch costs beside its data: the tuple, the bytes object, two deques.
 BATCH_COST_BYTES = 400

@@ -100,6 +100,10 @@ class Channel:
         """What a subscriber needs that missed everything after `version`."""
         return (self.hosts_frame(version),)
 
+    def still_there(self, after: str) -> Position | None:  # noqa: ARG002
+        """Where to read on behind a cursor; None: what follows it is not in memory (or never was)."""
+        return None
+
     # -- subscribers --------------------------------------------------------------------------------------------
 
     def add(self, subscriber: Subscriber) -> None:

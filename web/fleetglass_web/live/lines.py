@@ -17,6 +17,9 @@ from fleetglass_web.query.glob import compile_glob
 from fleetglass_web.query.pattern import compile_pattern
 from fleetglass_web.view import CursorError, FleetView, Gap, LineBatch
 
+# One step of catching up: it waits in the transport of a client that stops reading (512 KiB at most, design section 8).
+CATCH_UP_BYTES = 128 << 10
+
 
 def split_lines(data: bytes, start: int) -> list[tuple[int, bytes]]:
     """Each line without its end, with the offset of its first byte; what has no end is a line too."""
@@ -135,13 +138,25 @@ class LinesChannel(Channel):
             asked *= 8
         return self._frames(_last(own, lines), cursor.to_text(self.view.cursor()))
 
+    def still_there(self, after: str) -> Position | None:
+        """The place behind a cursor, if memory holds all that follows it. A sample is never filled up again."""
+        if not after or self._sampler:
+            return None
+        position = cursor.position(after)
+        try:
+            resumed = self.view.resume(position.cursor, tuple(self.members), self._path, limit_bytes=1)
+        except CursorError:
+            return None
+        is_all_there = all(gap.why == "file-gone" or gap.why == "truncated" for gap in resumed.gaps)
+        return position if is_all_there else None
+
     def lines_after(self, position: Position) -> tuple[Sequence[Frame], Position | None]:
         """Frames behind a position; the second value is where to go on, None at the present.
 
         An unknown cursor gives a gap of unknown size, never silence.
         """
         try:
-            resumed = self.view.resume(position.cursor, tuple(self.members), self._path)
+            resumed = self.view.resume(position.cursor, tuple(self.members), self._path, CATCH_UP_BYTES)
         except CursorError:
             now_ms = self.view.now_ms()
             return [self._gap_frame(Gap(-1, -1, "", 0.0, now_ms, None, None, "retention"))], None

@@ -1,9 +1,10 @@
 """One client's side of delivery: what waits for it while its socket does not take more.
 
 The newest metric wins: a channel whose frame cannot be written is marked, and its present state is sent when the
-socket drains. Lines wait in a bounded queue; when it is full the oldest frames go, and a `gap` with their counts takes
-their place. Answers to the client's own messages are kept. A client that takes nothing for `STALL_CLOSE_MS` is closed
-with a reason.
+socket drains. Lines wait in a bounded queue; when it is full the oldest frames go. If memory still holds them when the
+socket drains (a burst, such as a backlog after a restart), they are read from there; else a `gap` with their counts
+takes their place. Answers to the client's own messages are kept. A client that takes nothing for `STALL_CLOSE_MS` is
+closed with a reason.
 
     sink takes everything  ──►  frames go straight from the channel to the sink
     sink is full           ──►  control | stale channels | lines      sent in this order by `drained`
@@ -97,6 +98,7 @@ class Subscriber:
         self._lines: deque[tuple[Channel, Frame, int]] = deque()
         self._lines_bytes = 0
         self._missed: dict[tuple[Channel, int, int], _Missed] = {}
+        self._missed_after: dict[Channel, str] = {}  # channel -> the cursor before the first lines that were dropped
         self._catching_up: dict[Channel, Position] = {}  # channel -> up to where lines were handed over
         self._progress_ms = now_ms
         self._waiting = 0
@@ -145,7 +147,8 @@ class Subscriber:
             size = len(frame.encoded(self.encoding, self.encode))
             self._lines.append((channel, frame, size))
             self._lines_bytes += size
-            while self._lines_bytes > QUEUE_BYTES_MAX:
+            # The newest stays however large it is (its bytes are shared by all who wait for it): a screen ends with it.
+            while self._lines_bytes > QUEUE_BYTES_MAX and len(self._lines) > 1:
                 self._drop_oldest()
         else:
             self._stale.setdefault(channel, channel.version)
@@ -195,6 +198,9 @@ class Subscriber:
                 channel, version = self._stale.popitem()
                 self._state.extend(channel.state_since(version))
                 continue
+            elif self._missed_after:
+                self._read_again(*self._missed_after.popitem())
+                continue
             elif self._missed:
                 data = self._next_gap()
             elif self._lines:
@@ -227,8 +233,23 @@ class Subscriber:
         if isinstance(frame.message, m.GapMark):
             self._drop_gap(channel, frame.message)
         if isinstance(frame.message, m.Lines):
+            self._missed_after.setdefault(channel, frame.message.after)
             for batch in frame.message.batches:
                 self._miss(channel, batch)
+
+    def _read_again(self, channel: "Channel", after: str) -> None:
+        """Read what was dropped from memory, with all that follows it; where that is gone the gap tells."""
+        position = channel.still_there(after)
+        if position is not None:
+            self._drop_waiting(channel)
+            self._catching_up[channel] = position
+
+    def _drop_waiting(self, channel: "Channel") -> None:
+        kept = [entry for entry in self._lines if entry[0] is not channel]
+        self._lines = deque(kept)
+        self._lines_bytes = sum(size for _channel, _frame, size in kept)
+        self._missed = {key: missed for key, missed in self._missed.items() if key[0] is not channel}
+        self._missed_after.pop(channel, None)
 
     def _drop_gap(self, channel: "Channel", mark: m.GapMark) -> None:
         gap = mark.gap
@@ -268,10 +289,7 @@ class Subscriber:
         self._stale.pop(channel, None)
         self._catching_up.pop(channel, None)
         self._state = deque(frame for frame in self._state if _channel_of(frame) != channel.number)
-        kept = [entry for entry in self._lines if entry[0] is not channel]
-        self._lines = deque(kept)
-        self._lines_bytes = sum(size for _channel, _frame, size in kept)
-        self._missed = {key: missed for key, missed in self._missed.items() if key[0] is not channel}
+        self._drop_waiting(channel)
 
     def check(self, now_ms: float) -> None:
         """Close a client that takes nothing; call every few seconds."""

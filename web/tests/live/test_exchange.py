@@ -184,7 +184,7 @@ def test_a_full_socket_gets_the_newest_state_once_when_it_drains(world):
     assert values_of(world.got(client, "samples")) == [99.0]
 
 
-def test_lines_behind_a_full_socket_wait_and_the_oldest_become_a_gap(world):
+def test_lines_behind_a_full_socket_wait_and_the_oldest_become_a_gap_once_memory_has_let_go_of_them(world):
     client = world.client(logs={"path": "*"})
     client.test_sink.is_full = True
     world.view.lines(0, "/a.log", "taken\n")
@@ -195,6 +195,7 @@ def test_lines_behind_a_full_socket_wait_and_the_oldest_become_a_gap(world):
         world.view.lines(0, "/a.log", line)
         world.view.clock_ms += 1
     world.view.gap(Gap(1, 1, "/b.log", 1.0, 2.0, 7, 70, "agent-away"))
+    world.view.forget_lines(count)
     client.test_sink.is_full = False
     client.drained(world.view.now_ms())
     messages = world.got(client)
@@ -204,6 +205,25 @@ def test_lines_behind_a_full_socket_wait_and_the_oldest_become_a_gap(world):
     assert messages[0]["lines"] + len(lines) == count
     assert lines[-1][0] == len("taken\n") + (count - 1) * len(line)
     assert [message["why"] for message in messages if message["op"] == "gap"] == ["slow-reader", "agent-away"]
+
+
+def test_a_burst_that_memory_still_holds_reaches_a_full_socket_whole_and_in_order_when_it_drains(world):
+    client = world.client(logs={"path": "*"})
+    client.test_sink.is_full = True
+    line = "x" * 1_000 + "\n"
+    world.view.lines(0, "/a.log", "taken\n")
+    world.got(client)
+    world.view.lines(0, "/a.log", line * (QUEUE_BYTES_MAX // 500))
+    for _ in range(QUEUE_BYTES_MAX // 500):
+        world.view.lines(0, "/a.log", line)
+    client.test_sink.is_full = False
+    client.drained(world.view.now_ms())
+    world.view.lines(0, "/a.log", "and on it goes\n")
+    messages = [message for message in world.got(client) if message["op"] in ("lines", "gap")]
+    assert {message["op"] for message in messages} == {"lines"}
+    lines = [line for message in messages for batch in message["batches"] for line in batch["lines"]]
+    count = QUEUE_BYTES_MAX // 500 * 2
+    assert [offset for offset, _ in lines] == [len("taken\n") + at * len(line) for at in range(count + 1)]
 
 
 def test_a_client_that_takes_nothing_for_a_minute_is_closed_with_a_reason(world):
