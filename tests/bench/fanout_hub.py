@@ -31,7 +31,8 @@ class Fleet(FakeFleet):
         self.mark = 0
 
     def arrived(self, after):
-        return self.mark, [self.block]
+        # Asked for at the tick: the reader compares this moment with its own.
+        return self.mark, [self.block._replace(time_ms=self.block.time_ms * 0 + self.now_ms())]
 
 
 class Ours:
@@ -41,7 +42,6 @@ class Ours:
 
     async def send(self, _tick):
         self.fleet.mark += 1
-        self.fleet.block = self.fleet.block._replace(time_ms=self.fleet.block.time_ms + 250)
         for watcher in self.fleet._watchers:
             watcher.rows_arrived()
 

@@ -9,7 +9,8 @@
  *       Open COUNT sockets to 127.0.0.1:PORT. With a FILE ("-": none), first send its bytes (a WebSocket handshake, and
  *       after its answer a subscription). Prints "ready" when each socket has got bytes (or is open, without a FILE), then reads and
  *       discards what comes, with epoll. The first STOPPED sockets are never read after "ready". Ends when standard
- *       input closes, with "bytes X reads Y closed Z".
+ *       input closes, with "bytes X reads Y closed Z p50_ms P p99_ms Q":
+ *       how late frames were after the moment that stands in them.
  *
  * As cheap as a load can be, so that what is measured is the sender.
  */
@@ -28,12 +29,22 @@
 #include <time.h>
 #include <unistd.h>
 
+/* In a frame the moment of its tick follows these bytes, as a little-endian float64: a MessagePack key and a bin of 8. */
+#define MARK "\xa7time_ms\xc4\x08"
+#define LATE_MAX 20000 /* tenths of a ms */
+
 static void die(const char *what) { perror(what); exit(1); }
 
 static double now_s(void) {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
     return t.tv_sec + t.tv_nsec / 1e9;
+}
+
+static double wall_ms(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_REALTIME, &t);
+    return t.tv_sec * 1e3 + t.tv_nsec / 1e6;
 }
 
 static double cpu_s(void) {
@@ -62,11 +73,13 @@ static int send_mode(int count, int bytes, int rounds, int interval_ms) {
         setsockopt(sockets[i], IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
     }
     char *frame = calloc(1, (size_t)bytes);
+    memcpy(frame, MARK, sizeof MARK - 1);
     double spent = 0, next = now_s() + 1;
     long sent = 0;
     for (int round = 0; round < rounds; round++, next += interval_ms / 1e3) {
         sleep_until(next);
-        double before = cpu_s();
+        double when = wall_ms(), before = cpu_s();
+        memcpy(frame + sizeof MARK - 1, &when, sizeof when);
         for (int i = 0; i < count; i++)
             if (send(sockets[i], frame, (size_t)bytes, MSG_NOSIGNAL) == bytes) sent++;
         spent += cpu_s() - before;
@@ -123,7 +136,7 @@ static int read_mode(int port, int count, const char *file, int stopped) {
     event.events = EPOLLIN;
     event.data.u32 = UINT32_MAX;
     epoll_ctl(poll, EPOLL_CTL_ADD, 0, &event);
-    long bytes = 0, reads = 0, closed = 0;
+    long bytes = 0, reads = 0, closed = 0, *late = calloc(LATE_MAX + 1, sizeof(long)), timed = 0;
     int is_ready = 0;
     for (;;) {
         if (!waiting && !is_ready) {
@@ -131,14 +144,22 @@ static int read_mode(int port, int count, const char *file, int stopped) {
             for (int i = 0; i < stopped; i++) epoll_ctl(poll, EPOLL_CTL_DEL, sockets[i], NULL);
             printf("ready\n");
             fflush(stdout);
-            bytes = reads = 0;
+            bytes = reads = timed = 0;
+            memset(late, 0, (LATE_MAX + 1) * sizeof(long));
         }
         struct epoll_event events[1024];
         int n = epoll_wait(poll, events, 1024, -1);
         for (int e = 0; e < n; e++) {
             uint32_t i = events[e].data.u32;
             if (i == UINT32_MAX) {
-                printf("bytes %ld reads %ld closed %ld\n", bytes, reads, closed);
+                long below = 0, p50 = -1, p99 = -1;
+                for (long i = 0; i <= LATE_MAX && p99 < 0; i++) {
+                    below += late[i];
+                    if (p50 < 0 && below * 2 >= timed) p50 = i;
+                    if (below * 100 >= timed * 99) p99 = i;
+                }
+                printf("bytes %ld reads %ld closed %ld p50_ms %.1f p99_ms %.1f\n", bytes, reads, closed, p50 / 10.0,
+                       p99 / 10.0);
                 return 0;
             }
             ssize_t got = read(sockets[i], buffer, sizeof buffer);
@@ -150,6 +171,14 @@ static int read_mode(int port, int count, const char *file, int stopped) {
             }
             bytes += got;
             reads++;
+            char *mark = is_ready ? memmem(buffer, (size_t)got, MARK, sizeof MARK - 1) : NULL;
+            if (mark && mark + sizeof MARK - 1 + sizeof(double) <= buffer + got) {
+                double when;
+                memcpy(&when, mark + sizeof MARK - 1, sizeof when);
+                double tenths = (wall_ms() - when) * 10;
+                late[tenths < 0 ? 0 : tenths > LATE_MAX ? LATE_MAX : (long)tenths]++;
+                timed++;
+            }
             /* The handshake's answer and the first frames may come in pieces: ready after the first binary frame. */
             if (!is_ready && !seen[i] && memchr(buffer, 0x82, (size_t)got)) {
                 seen[i] = 1;
@@ -158,7 +187,7 @@ static int read_mode(int port, int count, const char *file, int stopped) {
         }
         /* Not waiting in epoll while a round is written: a wake-up for each frame would be the sender's cost on a
          * loopback, and browsers are on other machines. */
-        if (is_ready) usleep(2000);
+        if (is_ready) usleep(1000);
     }
 }
 
