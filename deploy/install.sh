@@ -3,7 +3,7 @@
 #
 #   sudo sh install.sh --join fg1.XXXX [--tail '/var/log/nginx/*.log']... [--label role=web]... [--wheels FOLDER]
 #
-# --join    what `fleetglass-hub enroll` printed: the hub's address, its key and a one-time token
+# --join    the word that `fleetglass-hub enroll` printed: the hub's address, its key and a one-time token
 # --tail    files to follow; may be given again
 # --label   key=value; may be given again
 # --wheels  a folder with fleetglass wheels (`make build` makes one), instead of the package index
@@ -18,6 +18,7 @@ say() { printf 'fleetglass: %s\n' "$*"; }
 fail() { printf 'fleetglass: %s\n' "$*" >&2; exit 1; }
 quoted() { printf '"%s"' "$(printf %s "$1" | sed 's/[\\"]/\\&/g')"; }
 
+here=$(cd "$(dirname "$0")" && pwd)
 join='' tails='' labels='' wheels=''
 while [ $# -gt 0 ]; do
   [ $# -ge 2 ] || fail "$1 needs a value; see the head of this script"
@@ -62,7 +63,7 @@ if [ -e /etc/fleetglass/agent.toml ]; then
 fi
 umask 077
 {
-  printf 'hub = %s\n' "$(quoted "$join")"
+  printf 'join = %s\n' "$(quoted "$join")"
   [ -z "$tails" ] || printf 'tail = [%s]\n' "$tails"
   [ -z "$labels" ] || printf '\n[labels]\n%s' "$labels"
 } >/etc/fleetglass/agent.toml
@@ -71,9 +72,7 @@ chmod 640 /etc/fleetglass/agent.toml
 /opt/fleetglass-agent/bin/fleetglass-agent run --check --config /etc/fleetglass/agent.toml >/dev/null
 
 umask 022
-cat >/etc/systemd/system/fleetglass-agent.service <<'UNIT'
-@UNIT@
-UNIT
+cp "$here/systemd/fleetglass-agent.service" /etc/systemd/system/fleetglass-agent.service
 systemctl daemon-reload
 systemctl enable --now fleetglass-agent
 say "running; it shows up on the hub within seconds. Its words:  journalctl -u fleetglass-agent"
