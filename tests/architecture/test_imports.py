@@ -31,6 +31,10 @@ NEVER = {
     "fleetglass_web.query": ("starlette", "uvicorn", "asyncio", "socket"),
     "fleetglass_web.live": ("starlette", "uvicorn", "asyncio", "socket"),
     "fleetglass_hub.fleet": ("asyncio", "zmq", "sqlite3", "starlette", "uvicorn"),
+    **{
+        f"fleetglass_hub.history.{core}": ("asyncio", "sqlite3", "os", "time", "threading.Thread")
+        for core in ("hotsamples", "keeping", "levels", "lines", "records", "samples", "search", "waiting", "warm")
+    },
 }
 # a library that only one module may know
 ONLY = {

@@ -1,7 +1,7 @@
 """Metric history: bytes a sample, fresh and re-packed, and read times; references: Parquet (pyarrow), rows in SQLite.
 
-The samples are an hour of a busy machine's own (data/agent_hour.xz: 40 series, 1 Hz), once as the agent measured them
-and once with two decimals, as iostat prints them.
+The samples are most of an hour of a busy machine (data/agent_hour.xz: 40 series, 1 Hz), once as the agent measured
+them and once with two decimals, as iostat prints them.
 """
 
 import asyncio

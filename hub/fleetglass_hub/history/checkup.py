@@ -11,7 +11,8 @@ import time
 from collections.abc import Iterator
 
 from fleetglass_hub.history import database, lines, samples
-from fleetglass_hub.history.database import FILE_NAME, VERSION, ContentError, HistoryError
+from fleetglass_hub.history.content import ContentError
+from fleetglass_hub.history.database import FILE_NAME, VERSION, HistoryError
 from fleetglass_hub.history.keeping import Keeping
 from fleetglass_hub.history.levels import DAY_MS, RAW, SPAN_MS
 

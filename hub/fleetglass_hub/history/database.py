@@ -32,10 +32,6 @@ class HistoryError(PastError):
     """The history cannot be used; the text says why and what to do."""
 
 
-class ContentError(ValueError):
-    """Something in the database is not what was put there."""
-
-
 class DamagedError(HistoryError):
     """The file is damaged."""
 

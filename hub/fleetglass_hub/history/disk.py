@@ -17,6 +17,7 @@ from collections.abc import Callable, Mapping, Sequence
 from fleetglass_web.view import Gap, LineBatch, LogPage, LogQuery, MetricQuery, MetricSeries
 
 from fleetglass_hub.history import database, journal
+from fleetglass_hub.history.content import ContentError
 from fleetglass_hub.history.groupcommit import EARLY_BYTES, LINES_WAIT_S, RETRY_S, ROWS_WAIT_S, Group, GroupCommit
 from fleetglass_hub.history.journal import Journal
 from fleetglass_hub.history.keeping import DEFAULT, Keeping
@@ -138,7 +139,7 @@ class DiskHistory:
             return self._load(tail_bytes)
         except sqlite3.Error as error:
             raise database.refusal(self.path, error) from error
-        except database.ContentError as error:
+        except ContentError as error:
             raise database.DamagedError(self.path, str(error)) from error
 
     def _load(self, tail_bytes: int) -> Loaded:

@@ -22,6 +22,7 @@ from fleetglass_proto import limits
 from fleetglass_web.view import LineBatch
 
 from fleetglass_hub.history import database
+from fleetglass_hub.history.content import ContentError
 from fleetglass_hub.history.recorder import EventRecord, FileRecord, HostRecord, Rows, StreamRecord
 from fleetglass_hub.history.records import Forget, GapRecord, Item, SchemaRecord
 from fleetglass_hub.history.store import FileKey, Store
@@ -283,7 +284,7 @@ class GroupCommit:
         """Leave a job that meets what it cannot work on until the next start."""
         if job in self._regular:
             self._regular.remove(job)
-        if isinstance(error, database.ContentError):
+        if isinstance(error, ContentError):
             log.error("%s", database.DamagedError(self._path, str(error)))
         else:
             log.error("a fault in fleetglass: history is not tidied up any more", exc_info=error)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fleetglass_hub.history import lines
-from fleetglass_hub.history.database import ContentError
+from fleetglass_hub.history.content import ContentError
 from fleetglass_hub.history.recorder import Rows
 
 # Hosts of a shard: few enough that a question about one host reads little, many enough that 10,000 hosts make some

@@ -52,19 +52,21 @@ class Journal:
         """
         side = self._side
         body = records.encode(first, items)
-        data = _HEAD.pack(len(body), zlib.crc32(body)) + body
-        if not self._sizes[side]:
-            data = self._life + data
+        head = _HEAD.pack(len(body), zlib.crc32(body))
         size = self._sizes[side]
-        view = memoryview(data)
+        if not size:
+            head = self._life + head
+        whole = len(head) + len(body)
         try:
-            while view:
-                written = os.pwrite(self._descriptors[side], view, size + len(data) - len(view))
-                view = view[written:]
+            written = os.pwritev(self._descriptors[side], (head, body), size)
+            # A disk that is nearly full takes a part of it; what it says to the rest is the reason.
+            while written < whole:
+                rest = memoryview(head + body)[written:]
+                written += os.pwrite(self._descriptors[side], rest, size + written)
         except OSError:
             self._cut(side, size)
             raise
-        self._sizes[side] = size + len(data)
+        self._sizes[side] = size + whole
 
     def _cut(self, side: int, size: int) -> None:
         try:

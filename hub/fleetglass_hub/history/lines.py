@@ -18,7 +18,7 @@ import zstandard
 from fleetglass_web.view import LineBatch
 from numpy.typing import NDArray
 
-from fleetglass_hub.history.database import ContentError
+from fleetglass_hub.history.content import ContentError
 
 # A search decompresses a whole chunk for one line of it; a larger one hardly compresses better.
 CHUNK_BYTES = 1 << 20

@@ -25,7 +25,7 @@ from fleetglass_web.query.glob import compile_glob
 from fleetglass_web.view import CursorError, Gap, Line, LineBatch, LogPage, LogQuery
 
 from fleetglass_hub.history import lines, search
-from fleetglass_hub.history.database import ContentError
+from fleetglass_hub.history.content import ContentError
 from fleetglass_hub.history.lines import Source, Unit
 from fleetglass_hub.history.readers import Readers, Stop
 from fleetglass_hub.history.search import NEWEST, Key, Want

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from typing import TypeVar
 
 from fleetglass_hub.history import database
+from fleetglass_hub.history.content import ContentError
 
 # So many questions are worked on at a time; the rest waits.
 READERS = 4
@@ -73,7 +74,7 @@ class Readers:
                 return work(connection, stop)
         except sqlite3.DatabaseError as error:
             raise database.refusal(self.path, error) from error
-        except database.ContentError as error:
+        except ContentError as error:
             raise database.DamagedError(self.path, str(error)) from error
 
     @contextmanager

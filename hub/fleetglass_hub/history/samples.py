@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from pcodec import standalone as pco
 
 from fleetglass_hub.history import lines
-from fleetglass_hub.history.database import ContentError
+from fleetglass_hub.history.content import ContentError
 
 # A series with more different values in a minute than every second one counts as noise.
 FEW = 0.5

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from fleetglass_hub.history import levels, samples
-from fleetglass_hub.history.database import ContentError
+from fleetglass_hub.history.content import ContentError
 from fleetglass_hub.history.levels import RAW, Grid
 from fleetglass_hub.history.recorder import Rows
 from fleetglass_hub.history.samples import Columns

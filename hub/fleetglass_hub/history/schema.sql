@@ -1,4 +1,4 @@
--- The history of one hub. docs/decisions/0005-history.md says why it looks like this.
+-- The history of one hub. docs/decisions/0004-history-in-one-file.md says why it looks like this.
 -- Times are ms since 1970 UTC. Large values stand in tables of their own: a scan over headers does not read them.
 
 CREATE TABLE meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID;

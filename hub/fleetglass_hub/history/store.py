@@ -13,7 +13,7 @@ import numpy as np
 from fleetglass_web.view import Gap, LineBatch
 
 from fleetglass_hub.history import hotsamples, lines, records
-from fleetglass_hub.history.database import ContentError
+from fleetglass_hub.history.content import ContentError
 from fleetglass_hub.history.recorder import EventRecord, FileRecord, HostRecord, Rows, StreamRecord
 from fleetglass_hub.history.records import Forget, GapRecord, SchemaRecord
 from fleetglass_hub.history.waiting import Plan, StreamKey

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from fleetglass_hub.history import samples
-from fleetglass_hub.history.database import ContentError
+from fleetglass_hub.history.content import ContentError
 from fleetglass_hub.history.samples import Columns
 from hypothesis import given, settings
 from hypothesis import strategies as st
