@@ -165,15 +165,16 @@ class Hub:
 
 
 class Agent:
-    """An agent with its state folder, which outlives the process."""
+    """An agent with its state folder, which outlives the process. `endpoint` is where it finds its hub."""
 
     def __init__(self, hub: Hub, folder: Path, name: str, *arguments: str) -> None:
         self.hub, self.folder, self.name, self.arguments = hub, folder, name, arguments
+        self.endpoint = hub.agents
         self.process: Process | None = None
 
     def start(self) -> "Agent":
         command = [
-            str(BIN / "fleetglass-agent"), "run", "--hub", self.hub.agents, "--name", self.name,
+            str(BIN / "fleetglass-agent"), "run", "--hub", self.endpoint, "--name", self.name,
             "--state", str(self.folder / f"state-{self.name}"), *self.arguments,
         ]  # fmt: skip
         self.process = Process(command, self.hub.environment)
