@@ -23,6 +23,7 @@ from fleetglass_proto import join, limits, localkey
 from fleetglass_web.app import create_app, uvicorn_config
 from fleetglass_web.auth.login import Login
 from fleetglass_web.settings import WebSettings
+from fleetglass_web.transports.server import QuietServer
 from fleetglass_web.view import Gap, LineBatch
 
 from fleetglass_hub import control, listening, localagent
@@ -51,7 +52,7 @@ def now_ms() -> float:
     return time.time() * 1_000
 
 
-class _Server(uvicorn.Server):
+class _Server(QuietServer):
     """uvicorn, without its own handling of signals: the hub has more to end than a web server."""
 
     @contextlib.contextmanager

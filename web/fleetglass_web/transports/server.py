@@ -5,10 +5,14 @@ for needs no more: the `Date` header, and whether to end; the latter is told her
 """
 
 import asyncio
+import gc
 
 import uvicorn
 
 TICK_S = 1.0
+# A connection is some hundred objects that live long. At the interpreter's 700 the collector walks them again and again
+# while ten thousand browsers join: 650 us of CPU each instead of 500 (`python -m tests.bench browsers`).
+GC_THRESHOLDS = (20_000, 20, 100)
 
 
 class QuietServer(uvicorn.Server):
@@ -33,6 +37,7 @@ class QuietServer(uvicorn.Server):
 
     async def main_loop(self) -> None:
         """Tick until it shall end."""
+        gc.set_threshold(*GC_THRESHOLDS)
         self._loop = asyncio.get_running_loop()
         while not await self.on_tick(0):
             try:
