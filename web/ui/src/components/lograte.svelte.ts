@@ -38,6 +38,9 @@ class LogRate {
           // Seconds before are not known, and not zero.
           this.#since = Math.ceil(hub.now() / 1_000);
         },
+        failed: () => {
+          this.#since = Number.NaN;
+        },
         lines: (batches) => {
           for (const batch of batches)
             for (const [, bytes] of batch.lines)

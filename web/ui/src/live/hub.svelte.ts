@@ -6,28 +6,36 @@
  */
 import type { Wish } from "../protocol/messages";
 import { type Freshness, freshness } from "./freshness";
+import { plainHttp } from "./http";
 import type { Link, Sink } from "./session";
 import { signin } from "./signin.svelte";
-import { LiveSocket, probeHub, webSocket } from "./socket";
+import { hubTime, LiveSocket, probeHub, webSocket } from "./socket";
 
 /** Below this address lie `api/` and the pages. */
 export const BASE = new URL(".", document.baseURI).href;
 
 class Hub {
-  readonly #socket = new LiveSocket(webSocket(BASE), () => {
-    // A refused connection may mean that this browser must sign in (again).
-    void signin.check(BASE);
-    return probeHub(BASE);
-  });
+  readonly #socket = new LiveSocket(
+    webSocket(BASE),
+    plainHttp(BASE),
+    () => {
+      // A refused connection may mean that this browser must sign in (again).
+      void signin.check(BASE);
+      return probeHub(BASE);
+    },
+    () => hubTime(BASE),
+  );
   #link: Link = $state.raw(this.#socket.session.link);
   #clock = $state(0);
   #second = $state(0);
   #version = $state("");
+  #roundabout = $state(false);
 
   /** Once, from `main.ts`. */
   start(): void {
     this.#socket.onchange = (link) => {
       this.#link = link;
+      this.#roundabout = this.#socket.roundabout;
       this.#version = this.#socket.session.version;
       this.#tick();
     };
@@ -38,6 +46,11 @@ class Hub {
 
   get link(): Link {
     return this.#link;
+  }
+
+  /** True while WebSockets are blocked and plain HTTP serves instead. */
+  get roundabout(): boolean {
+    return this.#roundabout;
   }
 
   get version(): string {

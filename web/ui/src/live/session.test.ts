@@ -151,3 +151,15 @@ test("the delay is measured against the hub's clock, whatever the browser's says
   expect(session.newest_ms).toBe(1_000_490);
   expect(session.delay_ms).toBe(10);
 });
+
+test("a slow way is no late clock: the hub's time lies half-way between question and answer", () => {
+  const session = opened();
+  // The welcome took 2 s, so the clock seemed 2 s late.
+  session.clockRead(1_003_000, 1_000, 5_000);
+  expect(session.hubNow(3_000)).toBe(1_003_000);
+  // A reading with a longer round trip is worse, and not taken.
+  session.clockRead(1_020_000, 10_000, 20_000);
+  expect(session.hubNow(3_000)).toBe(1_003_000);
+  session.clockRead(1_020_010, 20_000, 20_020);
+  expect(session.hubNow(20_010)).toBe(1_020_010);
+});

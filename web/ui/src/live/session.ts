@@ -57,6 +57,9 @@ const OPEN_WITHIN_MS = 8_000;
 const QUIET_MS = 4_000;
 const PROBE_WITHIN_MS = 4_000;
 
+// Crystals part by some 50 ms in this time: then a worse reading is better than an old one.
+const CLOCK_AGES_MS = 600_000;
+
 export class Session {
   /** What the hub calls itself, and its version; empty before the first welcome. */
   hub = "";
@@ -74,6 +77,8 @@ export class Session {
   #probeUntil: number | null = null;
   #probeAsked = false;
   #clockOffset = Number.NaN;
+  #clockError = Number.POSITIVE_INFINITY;
+  #clockAt = 0;
   #nextId = 1;
   readonly #subscriptions = new Map<number, Subscription>();
   readonly #channels = new Map<number, Set<Subscription>>();
@@ -98,6 +103,18 @@ export class Session {
   /** The hub's clock; NaN before the first welcome. The browser's own wall clock is never used. */
   hubNow(now: number): number {
     return now + this.#clockOffset;
+  }
+
+  /**
+   * The hub's clock by question and answer: it lies half-way between them, give or take half the round trip. The welcome
+   * alone would take a slow way for a late clock, and call what comes late fresh.
+   */
+  clockRead(time_ms: number, asked: number, answered: number): void {
+    const error = (answered - asked) / 2;
+    if (Number.isNaN(time_ms) || (error > this.#clockError && answered - this.#clockAt < CLOCK_AGES_MS)) return;
+    this.#clockOffset = time_ms - (asked + answered) / 2;
+    this.#clockError = error;
+    this.#clockAt = answered;
   }
 
   subscribe(wish: Wish, sink: Sink): number {
@@ -220,6 +237,7 @@ export class Session {
     this.hub = message.hub;
     this.version = message.version;
     this.#clockOffset = message.time_ms - now;
+    this.#clockError = Number.POSITIVE_INFINITY;
     this.#link = { state: "open" };
     this.#channels.clear();
     for (const [id, subscription] of this.#subscriptions) this.#ask(id, subscription);

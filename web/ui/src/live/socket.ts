@@ -1,11 +1,11 @@
 /**
  * The one socket of the page: a thin shell that gives `Session` what it cannot have, a WebSocket, a clock and a timer.
  *
- * Everything lives on the page's main thread. Another way to the hub (server-sent events, polling) would be another
- * `Wire`; the session and all above it stay as they are.
+ * Everything lives on the page's main thread. Where WebSockets are blocked, `http.ts` is another `Wire`; the
+ * session and all above it stay as they are.
  */
 import { decode, encode } from "../protocol/codec";
-import type { ClientMessage, Wish } from "../protocol/messages";
+import type { ClientMessage, ServerMessage, Wish } from "../protocol/messages";
 import { type Link, Session, type Sink } from "./session";
 
 /** One connection. It calls `receive` and, once, `close`. */
@@ -15,7 +15,9 @@ export interface Wire {
 }
 
 export interface WireEvents {
-  receive(data: ArrayBuffer | string): void;
+  message(message: ServerMessage): void;
+  /** A frame that no one could read. */
+  unreadable(problem: string): void;
   close(): void;
 }
 
@@ -35,7 +37,10 @@ export function webSocket(base: string): Dial {
       events.close();
     };
     socket.onmessage = ({ data }) => {
-      if (!over) events.receive(data as ArrayBuffer | string);
+      if (over) return;
+      const decoded = decode(data as ArrayBuffer | string);
+      if (decoded.message === null) events.unreadable(decoded.problem);
+      else events.message(decoded.message);
     };
     socket.onclose = end;
     return {
@@ -51,17 +56,34 @@ export function webSocket(base: string): Dial {
   };
 }
 
+// Tries of the socket that came to nothing while the hub answers by HTTP: then it is blocked, and the other way is taken.
+const BLOCKED_AFTER = 2;
+// How often a page on the other way looks whether the socket works again.
+const LOOK_AGAIN_MS = 60_000;
+
+const CLOCK_EVERY_MS = 60_000;
+const CLOCK_READINGS = 3;
+
 export class LiveSocket {
   readonly session: Session;
+  /** True while the way round a blocked WebSocket is used. */
+  roundabout = false;
   readonly #dial: Dial;
+  readonly #otherDial: Dial;
   readonly #probe: () => Promise<boolean>;
+  readonly #askTime: () => Promise<number>;
+  #clockTimer: ReturnType<typeof setInterval> | null = null;
   #wire: Wire | null = null;
   #timer: ReturnType<typeof setTimeout> | null = null;
+  #lookTimer: ReturnType<typeof setInterval> | null = null;
+  #failed = 0;
   /** Called whenever `link` may have changed. */
   onchange: ((link: Link) => void) | null = null;
 
-  constructor(dial: Dial, probe: () => Promise<boolean>) {
+  constructor(dial: Dial, otherDial: Dial, probe: () => Promise<boolean>, askTime: () => Promise<number>) {
+    this.#askTime = askTime;
     this.#dial = dial;
+    this.#otherDial = otherDial;
     this.#probe = probe;
     this.session = new Session(performance.now(), Math.random);
   }
@@ -98,7 +120,7 @@ export class LiveSocket {
     const now = performance.now();
     switch (this.session.action(now)) {
       case "connect":
-        this.#connect();
+        this.#connect(this.roundabout ? this.#otherDial : this.#dial);
         break;
       case "probe":
         void this.#probe().then((answered) => {
@@ -108,7 +130,7 @@ export class LiveSocket {
         break;
       case "drop":
         this.#wire?.drop();
-        return; // `closed` turns again
+        return; // `close` turns again
       case null:
         break;
     }
@@ -118,35 +140,101 @@ export class LiveSocket {
     this.onchange?.(this.session.link);
   }
 
-  #connect(): void {
-    const wire = this.#dial({
-      receive: (data) => {
-        if (wire === this.#wire) this.#receive(data);
+  #connect(dial: Dial): void {
+    let welcomed = false;
+    const wire = dial({
+      message: (message) => {
+        if (wire !== this.#wire) return;
+        welcomed ||= message.op === "welcome";
+        this.#received(message);
+      },
+      unreadable: (problem) => {
+        if (wire !== this.#wire) return;
+        this.session.unreadable(problem, performance.now());
+        console.warn(`fleetglass: ${problem}`);
       },
       close: () => {
         if (wire !== this.#wire) return;
         this.#wire = null;
         this.session.closed(performance.now());
+        this.#ended(welcomed);
         this.#turn();
       },
     });
     this.#wire = wire;
   }
 
-  #receive(data: ArrayBuffer | string): void {
-    const now = performance.now();
+  /** Which way to go next: the socket first, whatever happened; round it only where the hub is there and the socket is not. */
+  #ended(welcomed: boolean): void {
+    if (this.#lookTimer !== null) clearInterval(this.#lookTimer);
+    this.#lookTimer = null;
+    if (welcomed || this.roundabout) {
+      this.roundabout = false;
+      this.#failed = 0;
+      return;
+    }
+    this.#failed++;
+    if (this.#failed < BLOCKED_AFTER) return;
+    void this.#probe().then((answered) => {
+      if (!answered || this.#wire !== null) return;
+      this.roundabout = true;
+      this.retryNow();
+    });
+  }
+
+  #received(message: ServerMessage): void {
     const before = this.session.link.state;
-    const decoded = decode(data);
-    if (decoded.message === null) {
-      this.session.unreadable(decoded.problem, now);
-      console.warn(`fleetglass: ${decoded.problem}`);
-    } else this.session.received(decoded.message, now);
+    this.session.received(message, performance.now());
     this.#flush();
-    if (this.session.link.state !== before) this.#turn();
+    if (this.session.link.state === before) return;
+    if (this.session.link.state === "open") void this.#readClock();
+    if (this.roundabout && this.#lookTimer === null) this.#lookTimer = setInterval(() => this.#look(), LOOK_AGAIN_MS);
+    this.#turn();
+  }
+
+  /** A few readings now, for the best of them, and one now and then: clocks drift, and machines sleep. */
+  async #readClock(): Promise<void> {
+    if (this.#clockTimer !== null) clearInterval(this.#clockTimer);
+    this.#clockTimer = setInterval(() => void this.#readOnce(), CLOCK_EVERY_MS);
+    for (let i = 0; i < CLOCK_READINGS; i++) await this.#readOnce();
+  }
+
+  async #readOnce(): Promise<void> {
+    const asked = performance.now();
+    const time_ms = await this.#askTime();
+    this.session.clockRead(time_ms, asked, performance.now());
+  }
+
+  /** Try the socket beside the other way; once it is welcomed, change over. */
+  #look(): void {
+    const trial = this.#dial({
+      message: () => {
+        trial.drop();
+        this.#wire?.drop();
+      },
+      unreadable: () => undefined,
+      close: () => undefined,
+    });
   }
 
   #flush(): void {
     for (const message of this.session.outgoing()) this.#wire?.send(message);
+  }
+}
+
+/** The hub's clock, by plain HTTP; NaN if it does not answer. */
+export async function hubTime(base: string): Promise<number> {
+  try {
+    // A filter that matches nobody: the answer is little but the time.
+    const answer = await fetch(new URL("api/v1/hosts?filter=!*", base), {
+      cache: "no-store",
+      headers: { Accept: "application/json" },
+      signal: AbortSignal.timeout(10_000),
+    });
+    const { time_ms } = (await answer.json()) as { time_ms?: unknown };
+    return typeof time_ms === "number" ? time_ms : Number.NaN;
+  } catch {
+    return Number.NaN;
   }
 }
 

@@ -1,0 +1,139 @@
+"""Other ways to the page: WebSockets blocked, a proxy with a prefix, a slow network."""
+
+import asyncio
+import re
+import threading
+from collections.abc import Iterator
+
+import pytest
+from harness.ports import free_port
+from harness.processes import Hub
+from harness.standing_fleet import StandingFleet, cpu
+from playwright.sync_api import Browser, expect
+
+
+@pytest.fixture
+def fleet(hub: Hub) -> Iterator[StandingFleet]:
+    standing = StandingFleet(hub)
+    standing.add("db-1", {"role": "db"}, cpu(40))
+    standing.add("web-1", {"role": "web"}, cpu(70))
+    standing.start()
+    hub.until_live("db-1")
+    hub.until_live("web-1")
+    yield standing
+    standing.end()
+
+
+def row(page, name):
+    return page.locator(f'[data-testid="row"][data-host="{name}"]')
+
+
+def test_where_websockets_are_blocked_the_fleet_is_live_by_http_and_the_page_says_so(
+    hub: Hub, fleet: StandingFleet, browser: Browser
+):
+    context = browser.new_context()
+    page = context.new_page()
+    page.route_web_socket(re.compile("/api/v1/live"), lambda socket: socket.close())
+    page.goto(hub.url)
+    fresh = page.get_by_test_id("freshness")
+    expect(fresh).to_have_attribute("data-way", "http", timeout=15_000)
+    expect(fresh).to_contain_text("Live")
+    expect(fresh).to_contain_text("HTTP")
+    expect(row(page, "web-1").locator('[data-field="cpu"]')).to_have_text("70.0")
+    fleet.set("web-1", cpu(81))
+    expect(row(page, "web-1").locator('[data-field="cpu"]')).to_have_text("81.0")
+    # What cannot be counted this way is not shown as 0.
+    expect(page.get_by_test_id("summary")).to_contain_text(re.compile(r"Errors\s*—"))
+    page.get_by_test_id("filter").fill("role=db")
+    expect(page.get_by_test_id("row")).to_have_count(1)
+    fleet.silence("db-1")
+    expect(row(page, "db-1")).to_have_attribute("data-state", "lost", timeout=25_000)
+    context.close()
+
+
+class PrefixProxy:
+    """A proxy that serves the hub below `/glass/` and takes the prefix away, as the usual `proxy_pass` does."""
+
+    def __init__(self, hub: Hub, delay_s: float = 0.0) -> None:
+        self.hub = hub
+        self.delay_s = delay_s
+        self.port = free_port()
+        self._loop = asyncio.new_event_loop()
+        self._ready = threading.Event()
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+        self._thread.start()
+        self._ready.wait(5)
+
+    def _serve(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        self._loop.run_until_complete(asyncio.start_server(self._accept, "127.0.0.1", self.port))
+        self._ready.set()
+        self._loop.run_forever()
+
+    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            head = await reader.readuntil(b"\r\n\r\n")
+            line, rest = head.split(b"\r\n", 1)
+            if not line.split(b" ")[1].startswith(b"/glass/"):
+                writer.write(b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
+                return
+            line = line.replace(b" /glass/", b" /", 1)
+            if b"upgrade: websocket" not in rest.lower():
+                # One request a connection, so that only the first line of each must be read.
+                rest = re.sub(rb"(?i)connection: [^\r]*", b"Connection: close", rest)
+            await asyncio.sleep(self.delay_s)
+            up_reader, up_writer = await asyncio.open_connection("127.0.0.1", self.hub.http_port)
+            up_writer.write(line + b"\r\n" + rest)
+            await asyncio.gather(self._pump(reader, up_writer), self._pump(up_reader, writer))
+        except (OSError, asyncio.IncompleteReadError):
+            pass
+        finally:
+            writer.close()
+
+    async def _pump(self, source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
+        loop = asyncio.get_running_loop()
+        # Each piece is as late as the others: latency, not a narrow pipe.
+        while data := await source.read(65_536):
+            loop.call_later(self.delay_s, target.write, data)
+        loop.call_later(self.delay_s, target.close)
+
+    async def _end(self) -> None:
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in others:
+            task.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
+        self._loop.stop()
+
+    def close(self) -> None:
+        asyncio.run_coroutine_threadsafe(self._end(), self._loop)
+        self._thread.join(5)
+        self._loop.close()
+
+
+def test_the_dashboard_works_below_a_path_prefix(hub: Hub, fleet: StandingFleet, open_page):
+    proxy = PrefixProxy(hub)
+    try:
+        page = open_page(f"http://127.0.0.1:{proxy.port}/glass/")
+        expect(page.get_by_test_id("row")).to_have_count(2)
+        expect(page.get_by_test_id("freshness")).to_have_attribute("data-state", "live")
+        page.get_by_role("link", name="Hosts").click()
+        expect(page).to_have_url(f"http://127.0.0.1:{proxy.port}/glass/hosts")
+        page.reload()
+        expect(page.get_by_test_id("hosts-table")).to_be_visible()
+        page.goto(f"http://127.0.0.1:{proxy.port}/glass/host/db-1")
+        expect(page.get_by_test_id("host-head")).to_contain_text("db-1")
+    finally:
+        proxy.close()
+
+
+def test_on_a_slow_network_the_page_says_how_far_it_is_behind(hub: Hub, fleet: StandingFleet, open_page):
+    # Everything takes a second and a half, each way: the picture is that old, and must not be called live.
+    proxy = PrefixProxy(hub, delay_s=1.5)
+    try:
+        page = open_page(f"http://127.0.0.1:{proxy.port}/glass/")
+        expect(page.get_by_test_id("row")).to_have_count(2, timeout=40_000)
+        expect(page.get_by_test_id("freshness")).to_contain_text(
+            re.compile(r"(1\.[3-9]|2\.\d) s behind"), timeout=20_000
+        )
+    finally:
+        proxy.close()
