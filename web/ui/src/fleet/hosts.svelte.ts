@@ -45,7 +45,8 @@ export class Host {
 
   /** The first step in which it can have data: before the hub knew it, nothing is missing. */
   born(step_ms: number): number {
-    return Math.floor(this.map.first_ms / step_ms);
+    // The step in which it came is not whole, and its first sample speaks of the one after.
+    return Math.ceil(this.map.first_ms / step_ms) + 1;
   }
 
   /** How long ago its newest sample was, by the hub's clock. */

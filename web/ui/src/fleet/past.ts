@@ -22,7 +22,7 @@ export interface MetricsAnswer {
 
 /** A step of a range in whole seconds, so that at most `COLUMNS` of them cover it. */
 export function stepFor(span_ms: number): number {
-  return Math.max(1, Math.ceil(span_ms / COLUMNS / 1_000)) * 1_000;
+  return Math.max(1, Math.ceil(Math.floor(span_ms / 1_000) / COLUMNS)) * 1_000;
 }
 
 export interface PastHost {
