@@ -20,6 +20,8 @@ from harness.waiting import until
 
 # A hub that ends is noticed this late.
 LOOK_EVERY_S = 2.0
+# A DEALER has its TCP socket and an eventfd; while one is replaced by the next both are open.
+FILES_A_HOST = 2.1
 
 
 def arguments() -> argparse.Namespace:
@@ -39,13 +41,26 @@ def arguments() -> argparse.Namespace:
 
 
 def allow_many_sockets(hosts: int) -> None:
-    """Each host's socket needs some descriptors; raise the soft limit as far as it goes."""
+    """Each host's socket needs some descriptors; raise the limit, beyond the hard one where we may.
+
+    Raises:
+        SystemExit: it cannot be raised far enough; says how many hosts fit and what to do.
+    """
+    wanted = int(hosts * FILES_A_HOST) + 512
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = hosts * 4 + 512
-    if soft < wanted:
-        resource.setrlimit(
-            resource.RLIMIT_NOFILE, (min(wanted, hard) if hard != resource.RLIM_INFINITY else wanted, hard)
-        )
+    if soft >= wanted:
+        return
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, max(hard, wanted)))
+    except (ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+        if hard < wanted:
+            fit = int((hard - 512) / FILES_A_HOST)
+            print(
+                f"--hosts {hosts}: this user may open {hard} files, enough for {fit} hosts (ulimit -Hn)",
+                file=sys.stderr,
+            )
+            raise SystemExit(2) from None
 
 
 def main() -> int:
