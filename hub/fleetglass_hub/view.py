@@ -4,14 +4,17 @@ In: questions of the web, news of the intake. Out: answers from `fleet/` for the
 past, and calls to the watchers.
 """
 
+import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
 
 from fleetglass_web.query.glob import compile_glob
 from fleetglass_web.view import (
+    AggregateQuery,
     Block,
     CursorError,
     Gap,
+    GroupSeries,
     Host,
     LineBatch,
     LogPage,
@@ -23,6 +26,7 @@ from fleetglass_web.view import (
 )
 
 from fleetglass_hub import __version__
+from fleetglass_hub.fleet import aggregate
 from fleetglass_hub.fleet import cursor as cursors
 from fleetglass_hub.fleet.cursor import Cursor
 from fleetglass_hub.fleet.fleet import Fleet
@@ -148,6 +152,19 @@ class LocalView:
     async def metrics(self, query: MetricQuery) -> Sequence[MetricSeries]:
         """See `FleetView`."""
         return await self._recorder.metrics(query)
+
+    async def aggregate(self, query: AggregateQuery) -> Sequence[GroupSeries]:
+        """See `FleetView`."""
+        if query.span is None:
+            blocks = self._fleet.arrived(-1)[1]
+            names = [self._fleet.schema(block.schema) for block in blocks]
+            return await asyncio.to_thread(aggregate.newest, blocks, names, query, self._clock())
+        wide = sum(self._fleet.width(host, tuple(query.series)) for host in query.hosts)
+        parts = []
+        for part in aggregate.slices(query, wide):
+            found = await self._recorder.metrics(part)
+            parts.append(await asyncio.to_thread(aggregate.past, found, query, part))
+        return aggregate.joined(parts, query)
 
     async def forget(self, host: int) -> None:
         """See `FleetView`."""

@@ -17,7 +17,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route, WebSocketRoute
 
-from fleetglass_web.api import health, hosts, logs, metrics, openmetrics, problems
+from fleetglass_web.api import aggregate, health, hosts, logs, metrics, openmetrics, problems
 from fleetglass_web.auth import login
 from fleetglass_web.auth.guard import Guard
 from fleetglass_web.auth.origin import OriginPolicy
@@ -44,6 +44,7 @@ async def get_dashboard(request: Request) -> Response:
 ROUTES = (
     Route("/api/v1/hosts", hosts.get_hosts, methods=["GET"]),
     Route("/api/v1/metrics", metrics.get_metrics, methods=["GET"]),
+    Route("/api/v1/aggregate", aggregate.get_aggregate, methods=["GET"]),
     Route("/api/v1/logs", logs.get_logs, methods=["GET"]),
     Route("/api/v1/stream/logs", stream.get_stream_logs, methods=["GET"]),
     Route("/api/v1/stream/metrics", stream.get_stream_metrics, methods=["GET"]),

@@ -14,9 +14,11 @@ from fleetglass_web.live.lines import line_test, split_lines
 from fleetglass_web.query import series as series_query
 from fleetglass_web.query.glob import compile_glob
 from fleetglass_web.view import (
+    AggregateQuery,
     Block,
     CursorError,
     Gap,
+    GroupSeries,
     Host,
     HostState,
     Line,
@@ -233,6 +235,32 @@ class FakeFleet:
             found += [_in_steps(host, name, rows, self._schemas, query.step_ms) for name in chosen]
         return [one for one in found if len(one.time_ms)]
 
+    async def aggregate(self, query: AggregateQuery) -> Sequence[GroupSeries]:
+        """See `FleetView`; one Python number after the other, so that the hub's columns have something to equal."""
+        group_of = dict(zip(query.hosts, query.groups, strict=True))
+        points: dict[tuple[int, str, float], list[tuple[float, float, float]]] = {}
+        times = [self.now_ms()]
+        if query.span is None:
+            for block in self.arrived(-1)[1]:
+                names = self._schemas[block.schema]
+                for host, row in zip(block.hosts.tolist(), block.values, strict=True):
+                    for column in series_query.select(tuple(query.series), names) if host in group_of else ():
+                        value = float(str(row[column]))
+                        key = group_of[host], _counted_as(names[column], query.by_instance), times[0]
+                        points.setdefault(key, []).append((value, value, value))
+        else:
+            from_ms, to_ms, step_ms = query.span
+            times = [float(at) for at in range(int(from_ms // step_ms * step_ms), int(to_ms), step_ms)]
+            for one in await self.metrics(MetricQuery(query.hosts, query.series, from_ms, to_ms, step_ms)):
+                columns = ([float(str(value)) for value in column] for column in (one.min, one.avg, one.max))
+                for time_ms, *figures in zip(one.time_ms.tolist(), *columns, strict=True):
+                    key = group_of[one.host], _counted_as(one.series, query.by_instance), time_ms
+                    points.setdefault(key, []).append((figures[0], figures[1], figures[2]))
+        return [
+            _reduced(group, name, times, points, query.percentiles)
+            for group, name in sorted({(group, name) for group, name, _ in points})
+        ]
+
     async def forget(self, host: int) -> None:
         """See `FleetView`."""
         self.remove_host(host)
@@ -254,6 +282,32 @@ def _blocks(rows: Sequence[tuple[int, int, float, np.ndarray]]) -> list[Block]:
         times = np.array([row[2] for row in own], dtype=np.float64)
         found.append(Block(schema, hosts, times, np.stack([row[3] for row in own])))
     return found
+
+
+def _counted_as(series: str, by_instance: bool) -> str:
+    return series if by_instance else series.partition("[")[0]
+
+
+def _reduced(
+    group: int,
+    name: str,
+    times: Sequence[float],
+    points: Mapping[tuple[int, str, float], Sequence[tuple[float, float, float]]],
+    percentiles: Sequence[float],
+) -> GroupSeries:
+    rows = []
+    for time_ms in times:
+        known = [point for point in points.get((group, name, time_ms), ()) if point[1] == point[1]]
+        if known:
+            low, mean, high = zip(*known, strict=True)
+            ranks = [float(np.percentile(mean, rank)) for rank in percentiles]
+            rows.append((len(known), sum(mean), min(low), sum(mean) / len(mean), max(high), ranks))
+        else:
+            rows.append((0, 0.0, np.nan, np.nan, np.nan, [np.nan] * len(percentiles)))
+    counts, totals, lows, means, highs, spread = zip(*rows, strict=True)
+    total, least, average, most = (np.array(column, np.float64) for column in (totals, lows, means, highs))
+    shares = np.array(spread, np.float64)
+    return GroupSeries(group, name, np.array(times), np.array(counts, np.int64), total, least, average, most, shares)
 
 
 def _in_steps(

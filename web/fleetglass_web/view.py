@@ -162,6 +162,39 @@ class MetricSeries(NamedTuple):
     max: NDArray[np.float32]
 
 
+class AggregateQuery(NamedTuple):
+    """A question about many hosts at once: each of `hosts` belongs to the set that `groups` names in its place.
+
+    `by_instance` False: all instances of a metric are one set (every disk); True: each has its own. `span` is
+    (from_ms, to_ms, step_ms) of the past; None: of the newest row of each host.
+    """
+
+    hosts: Sequence[int]
+    groups: Sequence[int]
+    series: Sequence[str]  # globs over series names
+    by_instance: bool
+    percentiles: Sequence[float]
+    span: tuple[float, float, int] | None
+
+
+class GroupSeries(NamedTuple):
+    """One series of one set; columns of shape (steps,), for the newest rows one step.
+
+    `count` is how many series of hosts are known in a step; nothing else counts. Where it is 0 all others but `sum` are
+    NaN. Of the past a series counts with its mean for sum, avg and percentiles, with its extremes for min and max.
+    """
+
+    group: int
+    series: str  # by instance: the whole name; else the metric
+    time_ms: NDArray[np.float64]  # each step's start
+    count: NDArray[np.int64]  # type: ignore[assignment]  # the word is the field's, not tuple's
+    sum: NDArray[np.float64]
+    min: NDArray[np.float64]
+    avg: NDArray[np.float64]
+    max: NDArray[np.float64]
+    percentiles: NDArray[np.float64]  # shape (steps, percentiles)
+
+
 class CursorError(ValueError):
     """A cursor of another hub, of another version, or no cursor at all."""
 
@@ -246,6 +279,9 @@ class FleetView(Protocol):
         Raises:
             PastError: the past cannot be read.
         """
+
+    async def aggregate(self, query: AggregateQuery) -> Sequence[GroupSeries]:
+        """Figures of sets of hosts, now or in the past, by group, then by series."""
 
     async def forget(self, host: int) -> None:
         """Delete a host, its key and its history."""

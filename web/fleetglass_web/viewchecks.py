@@ -11,6 +11,7 @@ from typing import Protocol
 import numpy as np
 
 from fleetglass_web.view import (
+    AggregateQuery,
     Block,
     CursorError,
     FleetView,
@@ -254,6 +255,54 @@ class FleetViewChecks:
         assert found.min.tolist() == [0.0, 10.0]
         assert found.avg.tolist() == [4.5, 14.5]
         assert found.max.tolist() == [9.0, 19.0]
+
+    def test_sets_of_hosts_have_figures_now_and_what_is_unknown_does_not_count(self, stage: Stage) -> None:
+        """`aggregate` of the newest rows."""
+        one, two, three = (stage.join(name, {}) for name in ("a", "b", "c"))
+        stage.sample(one, {"disk.util_pct[sda]": 10.0, "disk.util_pct[sdb]": 20.5, "load.1m": 1.0})
+        stage.sample(two, {"disk.util_pct[sda]": 40.0, "disk.util_pct[sdb]": float("nan"), "load.1m": 1.0})
+        stage.sample(three, {"disk.util_pct[vda]": 7.0, "load.1m": float("nan")})
+        query = AggregateQuery([one, two, three], [0, 0, 1], ["disk.*", "load.1m"], False, [50.0, 90.0], None)
+        found = asyncio.run(stage.view.aggregate(query))
+        assert [(part.group, part.series, part.count.tolist(), part.sum.tolist()) for part in found] == [
+            (0, "disk.util_pct", [3], [70.5]),
+            (0, "load.1m", [2], [2.0]),
+            (1, "disk.util_pct", [1], [7.0]),
+            (1, "load.1m", [0], [0.0]),
+        ]
+        disks = found[0]
+        assert [column.tolist() for column in (disks.min, disks.avg, disks.max)] == [[10.0], [23.5], [40.0]]
+        np.testing.assert_allclose(disks.percentiles, [[20.5, 36.1]])
+        assert np.isnan(found[3].avg[0])
+        by_instance = asyncio.run(
+            stage.view.aggregate(query._replace(hosts=[one, two], groups=[5, 5], by_instance=True))
+        )
+        assert [(part.group, part.series, part.sum.tolist()) for part in by_instance] == [
+            (5, "disk.util_pct[sda]", [50.0]),
+            (5, "disk.util_pct[sdb]", [20.5]),
+            (5, "load.1m", [2.0]),
+        ]
+
+    def test_sets_of_hosts_have_figures_in_every_step_of_the_past(self, stage: Stage) -> None:
+        """`aggregate` of a span."""
+        one, two = stage.join("a", {}), stage.join("b", {})
+        stage.wait(10_000 - stage.view.now_ms() % 10_000)
+        start_ms = stage.view.now_ms()
+        for value in range(20):
+            stage.sample(one, {"cpu.user_pct": float(value)})
+            if value >= 10:
+                stage.sample(two, {"cpu.user_pct": 100.0})
+            stage.wait(1_000)
+        span = (start_ms, start_ms + 30_000, 10_000)
+        query = AggregateQuery([one, two], [0, 0], ["cpu.*"], False, [50.0], span)
+        (found,) = asyncio.run(stage.view.aggregate(query))
+        assert found.time_ms.tolist() == [start_ms, start_ms + 10_000, start_ms + 20_000]
+        assert found.count.tolist() == [1, 2, 0]
+        assert found.sum.tolist() == [4.5, 114.5, 0.0]
+        np.testing.assert_array_equal(found.min, [0.0, 10.0, np.nan])
+        np.testing.assert_array_equal(found.avg, [4.5, 57.25, np.nan])
+        np.testing.assert_array_equal(found.max, [9.0, 100.0, np.nan])
+        np.testing.assert_array_equal(found.percentiles, [[4.5], [57.25], [np.nan]])
 
     def test_a_forgotten_host_is_gone_and_its_watchers_know(self, stage: Stage) -> None:
         """`forget`."""

@@ -11,6 +11,7 @@ In: hellos, rows and times of the hub's clock. Out: columns. Names are kept once
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
+from fleetglass_web.query.series import select
 from fleetglass_web.view import Block, Host
 from numpy.typing import NDArray
 
@@ -191,6 +192,11 @@ class Fleet:
     def schema(self, schema: int) -> tuple[str, ...]:
         """The series names of a schema."""
         return self._schemas[schema].names
+
+    def width(self, host: int, patterns: tuple[str, ...]) -> int:
+        """How many series of a host's newest row the patterns choose."""
+        number = int(self._schema[host]) if host in self.members else NO_SCHEMA
+        return 0 if number == NO_SCHEMA else len(select(patterns, self._schemas[number].names))
 
     def intern(self, names: tuple[str, ...]) -> tuple[int, bool]:
         """The hub's number for an exact list of series, and whether it is new."""

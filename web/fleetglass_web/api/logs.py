@@ -66,7 +66,7 @@ async def get_logs(request: Request) -> Response:
         "searched_to_ms": page.searched_to_ms,
         "gaps": gaps,
     }
-    return answers.msgpack_answer(body) if answers.wants_msgpack(request) else answers.json_answer(body)
+    return await answers.mapped(request, body)
 
 
 async def _get_around(request: Request, view: FleetView) -> Response:
@@ -90,7 +90,7 @@ async def _get_around(request: Request, view: FleetView) -> Response:
         "searched_to_ms": found.lines[-1].time_ms,
         "gaps": [],
     }
-    return answers.msgpack_answer(body) if answers.wants_msgpack(request) else answers.json_answer(body)
+    return await answers.mapped(request, body)
 
 
 def _line(names: Mapping[int, str], line: Line) -> dict[str, object]:

@@ -7,7 +7,7 @@ from starlette.requests import HTTPConnection
 
 from fleetglass_web.api.problems import Problem
 from fleetglass_web.live.subscription import ClientError
-from fleetglass_web.query import hostfilter
+from fleetglass_web.query import hostfilter, series
 from fleetglass_web.query.cursor import CursorTextError
 from fleetglass_web.query.hostfilter import FilterError
 from fleetglass_web.query.pattern import PatternError
@@ -66,3 +66,12 @@ def matching_hosts(view: FleetView, filter_text: str | None) -> list[Host]:
         return list(view.hosts())
     matches = hostfilter.parse(filter_text).matches
     return [host for host in view.hosts() if matches(host.name, host.labels)]
+
+
+def width(view: FleetView, hosts: Iterable[Host], patterns: tuple[str, ...]) -> int:
+    """How many series the hosts measure now that the patterns choose: what a question about them is going to cost."""
+    hosts_of: dict[int, int] = {}
+    for host in hosts:
+        if host.schema is not None:
+            hosts_of[host.schema] = hosts_of.get(host.schema, 0) + 1
+    return sum(count * len(series.select(patterns, view.schema(schema))) for schema, count in hosts_of.items())
