@@ -59,13 +59,13 @@ SHELLS = {
         app cli control datafolder doctor history.backup history.checkup history.database history.disk
         history.groupcommit history.journal history.lines history.logreader history.memory history.packing
         history.readers history.retention history.samplereader history.samplestore history.store ingest.keys
-        ingest.router listening localagent ownlog password
+        ingest.router listening localagent ownlog password view
     """,
     "fleetglass_proto": """
         localkey
     """,
     "fleetglass_web": """
-        api.answers api.health api.hosts api.logs api.metrics api.openmetrics api.parameters api.problems app
+        api.aggregate api.answers api.health api.hosts api.logs api.metrics api.openmetrics api.parameters api.problems app
         auth.guard auth.login serving static_files transports.broadcast transports.http transports.kernelbuffer
         transports.places transports.poll transports.pulse transports.server transports.stream transports.websocket
         viewchecks
