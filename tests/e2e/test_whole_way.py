@@ -168,3 +168,16 @@ def test_the_hub_ends_cleanly_within_two_seconds_of_sigterm_with_clients_and_age
         hub.process.signal(signal.SIGTERM)
         assert hub.process.wait(within_s=2.5) == 0
     assert "Traceback" not in hub.process.output()
+
+
+def test_a_killed_hub_takes_its_local_agent_along_and_the_next_one_starts_its_own(start_hub):
+    own = start_hub("--local-agent", "--tail", "/nothing/*.log")
+    name = until(lambda: own.hosts()[0]["name"], "the local agent is there")
+    first = own.until_live(name)
+    own.kill()
+    own.start()
+    again = own.until_live(name, within_s=20)
+    assert again["agent_id"] == first["agent_id"]
+    # It was started by this hub, since the one before had the connection closed with its hub.
+    assert own.process is not None
+    assert "another" not in own.process.output()
