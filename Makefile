@@ -32,7 +32,8 @@ demo: setup ## the real hub and HOSTS=40 clearly named demo hosts
 	@exec env PYTHONPATH=tests $(BIN)/python -m demo --hosts $(HOSTS) $(ARGS)
 
 test: setup lint ## set up, lint, and pass every test
-	@bash deploy/dev/debian-packages.sh --needed sysstat:iostat chromium:chromium
+	@bash deploy/dev/debian-packages.sh --needed sysstat:iostat chromium:chromium curl:curl
+	@bash deploy/dev/debian-packages.sh --wanted nginx-light:nginx caddy:caddy haproxy:haproxy
 	@bash deploy/dev/with-node.sh $(VENV) npm --prefix web/ui run test
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
 
