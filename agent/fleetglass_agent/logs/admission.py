@@ -5,6 +5,7 @@ what was read already, and more files than the limit. Each is named in `skipped`
 """
 
 from collections.abc import Callable, Mapping
+from itertools import islice
 from typing import NamedTuple
 
 from fleetglass_proto import limits
@@ -17,6 +18,9 @@ from fleetglass_agent.logs.openfiles import OpenFiles
 from fleetglass_agent.logs.seams import Hands, Unreadable
 from fleetglass_agent.logs.skipped import Skipped
 from fleetglass_agent.logs.stream import Stream
+
+# So many of the files beyond the limit are asked at once whether they grew: 20 ms.
+ASKED = 5_000
 
 _NARROWER = "Name fewer files: --tail with a narrower glob, or --exclude"
 
@@ -58,6 +62,8 @@ class Admission:
         self._let_go = let_go
         self._note = note
         self._is_full_told = False
+        # The oldest quiet stream, as of a moment and a number of streams: one search serves a whole run of paths.
+        self._oldest: tuple[int, int, Stream | None] = (-1, 0, None)
 
     def admit(self, path: str, now_ms: int) -> Admitted | None:
         """Open it, or say why not."""
@@ -71,7 +77,7 @@ class Admission:
                 return None
             if self._is_no_stream(path, look):
                 return None
-            if len(self._streams) >= self.max_streams and not self._make_room(look):
+            if len(self._streams) >= self.max_streams and not self._make_room(look, now_ms):
                 self._refuse(path, look)
                 return None
             opened = self._hands.open(path)
@@ -93,9 +99,10 @@ class Admission:
         return Admitted(handle, look, position)
 
     def grown(self) -> list[str]:
-        """Those beyond the limit that were written to since they were looked at."""
+        """Those beyond the limit that were written to since they were looked at; of very many, the next ones."""
         found = []
-        for path, before in self.overfull.items():
+        for path, before in list(islice(self.overfull.items(), ASKED)):
+            self.overfull[path] = self.overfull.pop(path)
             try:
                 look = self._hands.look(path)
             except Unreadable:
@@ -133,12 +140,16 @@ class Admission:
                 return True
         return False
 
-    def _make_room(self, look: Look) -> bool:
+    def _make_room(self, look: Look, now_ms: int) -> bool:
         """The stream that was quiet for longest gives way to a file that is less so."""
-        quiet = [one for one in self._streams.values() if one.is_at_rest]
-        oldest = min(quiet, key=lambda one: one.last_written_ns, default=None)
+        as_of_ms, count, oldest = self._oldest
+        if as_of_ms != now_ms or count != len(self._streams):
+            quiet = [one for one in self._streams.values() if one.is_at_rest]
+            oldest = min(quiet, key=lambda one: one.last_written_ns, default=None)
+            self._oldest = now_ms, len(self._streams), oldest
         if oldest is None or oldest.last_written_ns >= look.mtime_ns:
             return False
+        self._oldest = (-1, 0, None)
         self._let_go(oldest, f"more than {self.max_streams} files match, and it was quiet for longest")
         self._refuse(oldest.path, None)
         return True

@@ -11,6 +11,7 @@ import errno
 import os
 from collections import deque
 from collections.abc import Callable
+from itertools import islice
 from typing import NamedTuple
 
 from fleetglass_proto import limits
@@ -43,6 +44,10 @@ WATCH_AGAIN_MS = 30_000
 SLICE = 64
 # Files beyond the limit are looked at this often: one that grew takes the place of one that was quiet.
 OVERFULL_MS = 10_000
+# So many paths are met at once; `/**` names a hundred thousand, and samples and lines must not wait for them.
+MEET_AT_ONCE = 2_000
+# ... and so many of the rest a turn of the loop: some 5 ms.
+MEET_A_TURN = 100
 # Notices that wait for a hub.
 EVENTS_MAX = 256
 
@@ -111,6 +116,7 @@ class Followed:
         self._poll_ms = 0
         self._watch_again_ms = 0
         self._slice_at = 0
+        self._unmet: dict[str, tuple[bool, bool]] = {}  # paths that wait to be met: is_old, is_unproven
         self._broken: set[Stream] = set()  # whose file failed to be read, and that was told
         self._now_ms = 0
         self._limit_streams()
@@ -120,7 +126,7 @@ class Followed:
     def start(self, saved: Saved | None, now_ms: int, *, is_lost: bool = False) -> None:
         """Find the files of the last run, then all that match now. `is_lost`: there was a checkpoint, but no more."""
         self._now_ms = now_ms
-        paths = self._paths.expand()
+        paths = self._paths.expand(now_ms)
         if saved is not None:
             self._paths.met = set(saved.globs)
             self._done.load(saved.done)
@@ -146,6 +152,7 @@ class Followed:
         """Other globs: what matches still goes on where it is; what does not any more is let go."""
         self._settings = settings
         self._paths.set(settings)
+        self._unmet.clear()
         self._limit_streams()
         for path in [one.path for one in self.skipped.all() if not self._paths.wants(one.path)]:
             self.skipped.remove(path)
@@ -193,7 +200,7 @@ class Followed:
                 self._meet(path, now_ms)
             elif mask & (inotify.IN_DELETE | inotify.IN_MOVED_FROM):
                 self.skipped.remove(path)
-        if is_rescan:
+        if is_rescan and (overflow or now_ms >= self._paths.expand_again_ms):
             self._scan(now_ms)
         if overflow:
             self._row_all()
@@ -213,7 +220,7 @@ class Followed:
                 self._look(stream, now_ms)
             for path in list(self._admission.suspects):
                 self._meet(path, now_ms)
-            if self._paths.is_changed():
+            if now_ms >= self._paths.expand_again_ms and self._paths.is_changed():
                 self._scan(now_ms)
             self._let_go_deleted()
         if self._opened.polled and now_ms >= self._watch_again_ms:
@@ -223,6 +230,8 @@ class Followed:
             self._overfull_ms = now_ms + OVERFULL_MS
             for path in self._admission.grown():
                 self._meet(path, now_ms)
+        if self._unmet:
+            self._meet_some(now_ms, MEET_A_TURN)
         for path in self.skipped.due(now_ms):
             self._meet(path, now_ms)
         for stream, due_ms in list(self._timed.items()):
@@ -234,7 +243,7 @@ class Followed:
 
     def next_tick_ms(self) -> int | None:
         """When to call `tick`."""
-        times = [self._rescan_ms, *self._timed.values()]
+        times = [self._now_ms if self._unmet else self._rescan_ms, *self._timed.values()]
         if self._opened.polled:
             times.append(self._poll_ms)
         retry_ms = self.skipped.next_tick_ms()
@@ -393,7 +402,7 @@ class Followed:
     # -- paths --------------------------------------------------------------------------------------------------------
 
     def _scan(self, now_ms: int) -> None:
-        self._take(self._paths.expand(), now_ms)
+        self._take(self._paths.expand(now_ms), now_ms)
 
     def _take(self, paths: list[str], now_ms: int, *, is_lost: bool = False) -> None:
         present = set(paths)
@@ -403,15 +412,25 @@ class Followed:
         for skip in self.skipped.all():
             if skip.path not in present and skip.path not in self._paths.unlistable:
                 self.skipped.remove(skip.path)
+        was_waiting = bool(self._unmet)
         for path in paths:
             if path in self.streams:
                 self._look(self.streams[path], now_ms)
-            else:
+            elif path not in self._unmet and path not in self._admission.overfull:
                 is_old = self._paths.is_first_met(path)
-                self._meet(path, now_ms, is_old=is_old, is_unproven=is_old and is_lost)
-        if self._paths.meet_all():
-            self.is_changed = True
+                self._unmet[path] = is_old, is_old and is_lost
+        self._meet_some(now_ms, MEET_A_TURN if was_waiting else MEET_AT_ONCE)
         self._done.forget_dead(paths, self._look_quietly)
+
+    def _meet_some(self, now_ms: int, count: int) -> None:
+        """Meet the next of the paths that wait. A glob counts as met with the last of them: a restart before that
+        must begin at the end of the others, too, and not at the start as in files that are new."""
+        for path in list(islice(self._unmet, count)):
+            is_old, is_unproven = self._unmet.pop(path)
+            if path not in self.streams:
+                self._meet(path, now_ms, is_old=is_old, is_unproven=is_unproven)
+        if not self._unmet and self._paths.meet_all():
+            self.is_changed = True
 
     def _unlistable(self, folder: str, error: OSError) -> None:
         why = f"cannot be listed: {(error.strerror or str(error)).lower()}"

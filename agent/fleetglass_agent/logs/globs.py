@@ -2,6 +2,7 @@
 
 `*` `?` `[...]` stay within a name, `**` crosses any depth of folders. As in a shell, a leading dot must be written.
 `**` does not walk into linked folders (a link to a parent would never end); a link named otherwise is followed.
+Nor does it walk into `/proc`, `/sys` and `/dev` from above.
 """
 
 import os
@@ -9,8 +10,12 @@ import re
 from typing import NamedTuple
 
 _MAGIC = re.compile(r"[*?\[]")
-# A `**` over a whole disk would look at millions of names each second that something changes.
-FOLDERS_MAX = 10_000
+# A `**` over a whole disk would look at millions of names: 4,000 folders take some 0.3 s.
+FOLDERS_MAX = 4_000
+# What the kernel shows as files is no log: `**` walks into these only where the pattern begins there.
+_KERNELS = frozenset({"/proc", "/sys", "/dev"})
+
+_NOTHING_LISTED: tuple[str, list[tuple[str, bool, bool]]] = ("", [])
 
 
 class Found(NamedTuple):
@@ -34,6 +39,8 @@ class Glob:
         self.absolute = os.path.normpath(os.path.join(os.getcwd(), pattern))
         self._parts = [part for part in self.absolute.split("/") if part]
         self._names = [re.compile(_name(part)) if _MAGIC.search(part) else None for part in self._parts]
+        # the folder read last: a ** asks for it once for its files and once for its folders
+        self._listed = _NOTHING_LISTED
         self._whole = re.compile(_path(self._parts))
 
     def matches(self, path: str) -> bool:
@@ -43,6 +50,7 @@ class Glob:
     def expand(self) -> Found:
         """Walk the folders."""
         found = Found([], [], {})
+        self._listed = _NOTHING_LISTED
         self._walk("", 0, found, set())
         return found
 
@@ -75,29 +83,37 @@ class Glob:
         rest = at + 1
         if rest == len(self._parts):  # a pattern that ends in ** names every file below
             for name, is_folder, is_link in self._list(folder, found):
-                if is_folder and not is_link and not name.startswith("."):
+                if is_folder and not is_link and _is_entered(folder, name):
                     self._deep(f"{folder}/{name}", at, found, seen)
                 elif not is_folder and not name.startswith("."):
                     found.paths.append(f"{folder}/{name}")
             return
         self._walk(folder, rest, found, seen)
         for name, is_folder, is_link in self._list(folder, found):
-            if is_folder and not is_link and not name.startswith("."):
+            if is_folder and not is_link and _is_entered(folder, name):
                 self._deep(f"{folder}/{name}", at, found, seen)
 
     def _list(self, folder: str, found: Found) -> list[tuple[str, bool, bool]]:
+        place = folder or "/"
+        if place == self._listed[0]:
+            return self._listed[1]
         if len(found.folders) >= FOLDERS_MAX:
             return []
-        place = folder or "/"
         found.folders.append(place)
         try:
             with os.scandir(place) as entries:
-                return sorted((entry.name, _is_folder(entry), entry.is_symlink()) for entry in entries)
+                names = sorted((entry.name, _is_folder(entry), entry.is_symlink()) for entry in entries)
         except FileNotFoundError:
             return []
         except OSError as error:
             found.unlistable[place] = error
             return []
+        self._listed = place, names
+        return names
+
+
+def _is_entered(folder: str, name: str) -> bool:
+    return not name.startswith(".") and f"{folder}/{name}" not in _KERNELS
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:

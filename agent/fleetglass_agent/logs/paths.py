@@ -11,6 +11,10 @@ from fleetglass_agent.logs.files import Files
 from fleetglass_agent.logs.globs import FOLDERS_MAX, Found, Glob
 from fleetglass_agent.logs.settings import TailSettings
 
+# A walk that took long is not made again before this many times its own length: rescans cost 2 % of a core at most.
+REST_FACTOR = 50
+# ... and a step of the clock while it went on must not stop them. Short walks are made as often as something changes.
+REST_MS_MAX, QUICK_MS = 1_200, 50
 # A folder that changed less than this ago may change again within the same tick of the file system's clock.
 SAME_TICK_NS = 2_000_000_000
 
@@ -41,6 +45,7 @@ class Paths:
         self._watch = watch
         self._tell_unlistable = unlistable
         self._note = note
+        self.expand_again_ms = 0  # before, only the names that the kernel tells are taken
         self._cut_told: set[str] = set()
         self._folders: dict[str, int | None] = {}
         self.set(settings)
@@ -64,9 +69,10 @@ class Paths:
         self.met |= {one.pattern for one in self._globs}
         return len(self.met) > before
 
-    def expand(self) -> list[str]:
+    def expand(self, now_ms: int) -> list[str]:
         """All paths that match now."""
         found: list[Found] = []
+        began_ms = self._wall_ms()
         for _ in range(3):
             found = [self._files.expand(glob) for glob in self._globs]
             folders = {folder for one in found for folder in one.folders}
@@ -84,6 +90,8 @@ class Paths:
                     paths[path] = None
             for folder, error in one.unlistable.items():
                 self._tell_unlistable(folder, error)
+        took_ms = min(self._wall_ms() - began_ms, REST_MS_MAX)
+        self.expand_again_ms = now_ms + took_ms * REST_FACTOR if took_ms > QUICK_MS else 0
         return list(paths)
 
     def is_changed(self) -> bool:

@@ -35,6 +35,7 @@ class Skipped:
 
     def __init__(self) -> None:
         self._skips: dict[str, Skip] = {}
+        self._retries: dict[str, int] = {}  # few of perhaps a hundred thousand, and asked for in every turn of the loop
         self._news: list[tuple[str, dict[str, Field]]] = []
 
     def __contains__(self, path: str) -> bool:
@@ -50,12 +51,17 @@ class Skipped:
         """Not followed, for this reason; said if it is a new one."""
         before = self._skips.get(path)
         self._skips[path] = Skip(path, why, remedy, now_ms + RETRY_MS if retry else None, is_told)
+        if retry:
+            self._retries[path] = now_ms + RETRY_MS
+        else:
+            self._retries.pop(path, None)
         if is_told and (before is None or before.why != why):
             self._tell(self._skips[path])
 
     def remove(self, path: str) -> None:
         """It is followed now, or gone: trouble with it is over."""
         skip = self._skips.pop(path, None)
+        self._retries.pop(path, None)
         if skip is not None and skip.is_told and skip.is_trouble:
             self._news.append((EventKind.SOURCE_UP, {"source": names.shown(path)}))
 
@@ -75,11 +81,11 @@ class Skipped:
 
     def due(self, now_ms: int) -> list[str]:
         """Paths to try again."""
-        return [path for path, skip in self._skips.items() if skip.retry_ms is not None and skip.retry_ms <= now_ms]
+        return [path for path, retry_ms in self._retries.items() if retry_ms <= now_ms]
 
     def next_tick_ms(self) -> int | None:
         """When the next one is due."""
-        return min((one.retry_ms for one in self._skips.values() if one.retry_ms is not None), default=None)
+        return min(self._retries.values(), default=None)
 
     @property
     def has_news(self) -> bool:

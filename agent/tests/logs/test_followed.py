@@ -101,3 +101,25 @@ def test_a_file_that_fails_to_be_read_is_told_once_and_followed_on_when_it_can_b
     assert rig.hub.lines == [b"one\n", b"two\n", b"three\n"]
     notices = [event for event in rig.hub.events if event.kind == "notice" and "cannot read" in event.fields["text"]]
     assert len(notices) == 1
+
+
+def test_thousands_of_names_are_met_over_many_turns_and_a_death_between_them_starts_none_from_its_begin(rig):
+    paths = [f"/log/{number:05}.log" for number in range(2_500)]
+    for path in paths:
+        rig.fs.append(rig.fs.create(path), b"old\n")
+    looked = []
+    look = rig.fs.look
+    rig.fs.look = lambda path: looked.append(path) or look(path)
+    rig.start()  # one turn
+    assert 2_000 <= len({*looked} - rig.agent._unmet.keys()) < 2_400
+    assert rig.agent.next_tick_ms() <= rig.now_ms
+    saved = rig.agent.saved()
+    rig.fs.close_all(set(rig.fs.open_files))
+    rig.start(saved)
+    for _ in range(10):
+        rig.after(0)
+    assert {*looked} == {*paths}
+    assert rig.agent.next_tick_ms() > rig.now_ms
+    rig.fs.append(rig.fs.names[paths[-1]], b"new\n")
+    rig.after(2_000)
+    assert rig.hub.lines == [b"new\n"]

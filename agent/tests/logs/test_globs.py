@@ -58,3 +58,9 @@ def test_a_pattern_with_slashes_does_not_match_across_them(tree):
     assert not Glob("/a/*.log").matches("/a/b/c.log")
     assert Glob("/a/**/*.log").matches("/a/b/c.log")
     assert not Glob("/a/**/*.log").matches("/a/.b/c.log")
+
+
+def test_any_depth_stays_out_of_what_the_kernel_shows_unless_the_pattern_begins_there():
+    assert not [path for path in Glob("/*/**/uptime").expand().folders if path.startswith("/proc/sys")]
+    assert not [path for path in Glob("/**").expand().folders if path.startswith(("/proc", "/sys/", "/dev"))]
+    assert Glob("/proc/self/**/status").expand().paths or not os.path.isdir("/proc/self")
