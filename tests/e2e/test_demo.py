@@ -1,8 +1,16 @@
 """The demo's inventions: repeatable, clearly named, within bounds."""
 
+import json
+import sys
+import urllib.request
+from pathlib import Path
+
 import numpy as np
 from demo import activity, lines
 from demo.roster import ROLES, roster
+from harness.ports import free_port
+from harness.processes import Process
+from harness.waiting import until
 
 NOON_S = 1_800_000_000.0
 
@@ -49,3 +57,25 @@ def test_lines_are_whole_repeatable_and_belong_to_the_hosts_services():
         for path, line in first:
             assert path.removeprefix("/var/log/") in host.role.services
             assert line.endswith(b"\n")
+
+
+def test_the_demo_shows_its_hosts_live_with_lines_on_the_real_hub(tmp_path):
+    http = f"127.0.0.1:{free_port()}"
+    command = [sys.executable, "-m", "demo", "--hosts", "6", "--http", http, "--data", str(tmp_path)]
+    paths = {"PYTHONPATH": str(Path(__file__).parents[1]), "FLEETGLASS_RUNTIME_DIR": str(tmp_path / "run")}
+    demo = Process(command, paths)
+    try:
+        demo.says("6 invented hosts (demo=yes)", within_s=30)
+
+        def get(path: str) -> dict:
+            with urllib.request.urlopen(f"http://{http}{path}", timeout=10) as answer:
+                return json.loads(answer.read())
+
+        def live() -> bool:
+            hosts = get("/api/v1/hosts?filter=demo%3Dyes")["hosts"]
+            return len(hosts) == 6 and all(host["state"] == "live" and host["values"] for host in hosts)
+
+        until(live, "six demo hosts are live with values")
+        until(lambda: get("/api/v1/logs?filter=demo-web-*")["lines"], "a demo host's lines are in history")
+    finally:
+        assert demo.stop() == 0
