@@ -128,12 +128,26 @@ def _run(words: list[str]) -> int:
     if given.actions & {"--help", "-h"}:
         print(usage(), end="")
         return 0
+    _must_know(settings)
     if "--check" in given.actions:
         print(settings.shown(), end="")
         return 0
     from fleetglass_agent import start
 
     return start.run(settings, "--stdout" in given.actions, lambda: load(words, os.environ)[0])
+
+
+def _must_know(settings: config.Config) -> None:
+    """A misspelt source would stay on, against somebody's will."""
+    if settings.metrics.off:
+        from fleetglass_agent.metrics import catalogue
+
+        known = [factory.name for factory in catalogue.factories()]
+        for name in settings.metrics.off:
+            if name not in known:
+                raise ConfigError(
+                    f"{settings.places['off']}: there is no source {name[:40]!r}; there are {', '.join(known)}"
+                )
 
 
 def _sources(words: list[str]) -> int:

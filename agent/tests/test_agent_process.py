@@ -252,6 +252,7 @@ def test_a_reader_of_stdout_that_goes_away_ends_the_agent_quietly(tmp_path):
         (["run"], "where is the hub?"),
         (["run", "--tail"], "--tail needs a value"),
         (["run", "--config", "/no/such/file.toml"], "there is no file /no/such/file.toml"),
+        (["run", "--stdout", "--off", "iostta"], "--off: there is no source 'iostta'; there are cpu,"),
         (["walk"], "there is no command 'walk'"),
         (["parse"], "fleetglass-agent parse iostat < FILE"),
     ],
