@@ -17,7 +17,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route, WebSocketRoute
 
-from fleetglass_web.api import aggregate, health, hosts, logs, metrics, openmetrics, problems
+from fleetglass_web.api import aggregate, health, hosts, logs, metrics, openapi, openmetrics, problems
 from fleetglass_web.auth import login
 from fleetglass_web.auth.guard import Guard
 from fleetglass_web.auth.origin import OriginPolicy
@@ -50,6 +50,7 @@ ROUTES = (
     Route("/api/v1/stream/metrics", stream.get_stream_metrics, methods=["GET"]),
     Route("/api/v1/poll", poll.get_poll, methods=["GET"]),
     WebSocketRoute("/api/v1/live", websocket.live),
+    Route("/api/v1/openapi.json", openapi.get_openapi, methods=["GET"]),
     Route("/api/v1/session", login.get_session, methods=["GET"]),
     Route("/api/v1/login", login.post_login, methods=["POST"]),
     Route("/api/v1/logout", login.post_logout, methods=["POST"]),

@@ -202,6 +202,8 @@ class FakeFleet:
     async def logs(self, query: LogQuery) -> LogPage:
         """See `FleetView`."""
         test = line_test(query.match, query.exclude)
+        if query.cursor and not query.cursor.isdigit():
+            raise CursorError("the cursor is not one of this hub; start without one")
         below = int(query.cursor) if query.cursor else None
         found: list[Line] = []
         position = 0
