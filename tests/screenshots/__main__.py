@@ -69,7 +69,7 @@ def main() -> int:
                         page = context.new_page()
                         for name, path in PAGES.items():
                             if not chosen.only or name in chosen.only.split(","):
-                                target = url + path.format(host="demo-db-01")
+                                target = url + path.format(host="demo-db-02")
                                 photograph(page, target, f"{name}{suffix}-{theme}", settle_s=3)
                         context.close()
         finally:
