@@ -134,6 +134,7 @@ class Hub:
                 local.cancel()
                 await asyncio.gather(local, announced, return_exceptions=True)
                 await self._recorder.close()
+                self._intake.end(now_ms())
                 self._sockets.close()
                 self._book.close()
                 if self._local_key:

@@ -32,7 +32,9 @@ _TAGS: dict[type, Tag] = {
 
 def encode(message: messages.Up | messages.Down) -> bytes:
     """The bytes of a message: an array whose first element is the tag. Tuples become arrays as they are."""
-    packed: bytes = msgpack.packb((int(_TAGS[type(message)]), *message), use_bin_type=True)
+    # Most commits have no news of the hub itself, and no field for it.
+    fields = message[:-1] if isinstance(message, messages.Commit) and not message.notice else message
+    packed: bytes = msgpack.packb((int(_TAGS[type(message)]), *fields), use_bin_type=True)
     return packed
 
 
@@ -58,6 +60,9 @@ def decode(data: bytes) -> messages.Up | messages.Down:
     if fields - 1 < count:
         raise ProtocolError(name, f"has {fields - 1} fields; {count} belong to it")
     message = read(reader)
+    if isinstance(message, messages.Commit) and fields - 1 > count and reader.peek() == "str":
+        message = message._replace(notice=reader.text("commit.notice", limits.STRING_BYTES))
+        count += 1
     reader.skip(name, fields - 1 - count)
     reader.end()
     return message

@@ -155,6 +155,7 @@ class Commit(NamedTuple):
     credit: int  # log bytes that may be sent since the welcome, in all; never falls
     samples_ms: int
     offsets: tuple[tuple[int, int, int], ...]  # stream, file, committed offset
+    notice: str = ""  # what the agent's operator should know of the hub: it cannot commit, it ends
 
 
 class Interest(NamedTuple):

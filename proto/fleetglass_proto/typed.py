@@ -137,8 +137,12 @@ def decode(data: bytes) -> Up:
         raise _refusal(data, problem) from problem
 
 
-def encode_commit(time_ms: int, credit: int, samples_ms: int, offsets: list[tuple[int, int, int]]) -> bytes:
+def encode_commit(
+    time_ms: int, credit: int, samples_ms: int, offsets: list[tuple[int, int, int]], notice: str = ""
+) -> bytes:
     """The bytes of `messages.Commit`, which the hub sends to every agent each second."""
+    if notice:
+        return _encode((int(Tag.COMMIT), time_ms, credit, samples_ms, offsets, notice))
     return _encode((int(Tag.COMMIT), time_ms, credit, samples_ms, offsets))
 
 

@@ -128,6 +128,7 @@ class Session:
         self._notices: deque[Event] = deque(maxlen=EVENTS_KEPT)
         self._out: list[SessionEvent] = []
         self._told: set[str] = set()
+        self._notice = ""
 
     # What came in.
 
@@ -162,6 +163,7 @@ class Session:
                 # Credit never falls; a hub that says otherwise must not make us read less than we were promised.
                 self._credit = max(self._credit, meant.credit)
                 self._ring.committed(meant.samples_ms)
+                self._noticed(meant.notice)
                 if meant.offsets:
                     self._out.append(Committed(meant.offsets))
             case Interest() if self.state is State.READY:
@@ -288,6 +290,16 @@ class Session:
         # An empty frame tells the hub our clock before the first sample is due.
         self._urgent.append(codec.encode(Frame(wall_ms, (), ())))
 
+    def _noticed(self, notice: str) -> None:
+        """What the hub says of itself: once when it begins, once when it is over."""
+        if notice == self._notice:
+            return
+        self._notice = notice
+        if notice:
+            self._out.append(Say("warning", f"the hub at {self._hub} says: {notice[:500]}"))
+        else:
+            self._out.append(Say("info", f"the hub at {self._hub} commits again"))
+
     def _rejected(self, reject: Reject, now_ms: int, wall_ms: int) -> None:
         match reject.code:
             case RejectCode.HELLO_FIRST if self.state is State.READY and now_ms - self._ready_since_ms > BACKOFF_MAX_MS:
@@ -306,6 +318,7 @@ class Session:
     def _drop(self, now_ms: int, wait_ms: int) -> None:
         self.state = State.CLOSED
         self._due_ms = now_ms + wait_ms
+        self._notice = ""
         self._urgent.clear()
         self._items.clear()
         self._out += [Close(), IntervalWanted(0)]

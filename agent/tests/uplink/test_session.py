@@ -163,6 +163,21 @@ def test_credit_never_falls():
     assert session.budget() == 100
 
 
+def test_what_the_hub_says_of_itself_is_repeated_once_until_it_is_over():
+    session = ready_session()
+    full = codec.encode(Commit(WALL, 50, 0, (), "it commits nothing: no space left"))
+    heard = []
+    for message in (full, full, codec.encode(Commit(WALL, 50, 0, ())), codec.encode(Commit(WALL, 50, 0, ()))):
+        session.receive(message, 30, WALL)
+        heard.append(said(session))
+    assert heard == [
+        ["the hub at tcp://hub:7400 says: it commits nothing: no space left"],
+        [],
+        ["the hub at tcp://hub:7400 commits again"],
+        [],
+    ]
+
+
 def test_before_the_welcome_and_after_the_end_nothing_is_read():
     session = new_session()
     assert session.budget() == 0

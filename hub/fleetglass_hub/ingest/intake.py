@@ -99,6 +99,7 @@ class Intake:
         self._refusals = Refusals()
         self._interest: dict[int, int] = {}
         self._deaf = ""
+        self._notice_text = ""  # for the agents, in each commit
 
     def load(self, streams: Iterable[StreamRecord], files: Iterable[FileRecord], samples_ms: dict[int, int]) -> None:
         """Take what history knows, at the start."""
@@ -373,7 +374,8 @@ class Intake:
         session.commit_sent_ms = now_ms
         offsets = session.offsets() if session.untold else []
         self._send(
-            session.routing_id, typed.encode_commit(int(now_ms), session.credit, session.samples_told_ms, offsets)
+            session.routing_id,
+            typed.encode_commit(int(now_ms), session.credit, session.samples_told_ms, offsets, self._notice_text),
         )
 
     def tick(self, now_ms: float, elapsed_ms: float) -> None:
@@ -421,6 +423,12 @@ class Intake:
         self.fleet.forget(host)
         self.fleet.tell_changes()
 
+    def end(self, now_ms: float) -> None:
+        """The hub ends: tell every agent, with the last offsets that are on disk."""
+        self._notice_text = "it ends now; what it has not acknowledged is kept here until it is back"
+        for session in list(self.sessions.values()):
+            self._send_commit(session, now_ms)
+
     def is_connected(self, host: int) -> bool:
         """Whether a session of the host is open."""
         return host in self._by_host
@@ -432,9 +440,10 @@ class Intake:
             self._end(session)
 
     def _notice(self, text: str) -> None:
-        """Say once when history stops committing, and when it goes on; the agents' credit says it to them."""
+        """Say once when history stops committing, and when it goes on; agents hear it with their next commit."""
         if text != self._deaf:
             self._deaf = text
+            self._notice_text = f"it commits nothing: {text[:1_000]}" if text else ""
             if text:
                 log.error("nothing is committed: %s", text)
             else:

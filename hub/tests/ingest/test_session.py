@@ -1,5 +1,6 @@
 """One agent's conversation with the hub, fed without sockets and clocks."""
 
+import asyncio
 import os
 import struct
 
@@ -7,7 +8,7 @@ import numpy as np
 import pytest
 from fleetglass_proto import codec, limits, messages
 from fleetglass_proto.messages import BatchFlag, RejectCode
-from fleetglass_web.view import HostState
+from fleetglass_web.view import HostState, MetricQuery
 from harness.rooms import Rooms, offsets
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -258,6 +259,76 @@ def test_a_commit_comes_every_two_seconds_also_without_news(rooms):
     agent.told()
     rooms.wait(6_100)
     assert len([message for message in agent.told() if isinstance(message, messages.Commit)]) == 3
+
+
+def notices(agent):
+    return [message.notice for message in agent.told() if isinstance(message, messages.Commit)]
+
+
+def test_a_hub_that_cannot_commit_tells_its_agents_and_its_log_and_says_when_it_is_over(rooms, caplog):
+    agent = rooms.agent().hello()
+    rooms.wait(2_500)
+    assert notices(agent) == [""]
+    rooms.recorder.problem = "no space left in /var/lib/fleetglass; make room"
+    rooms.wait(4_000)
+    told = notices(agent)
+    assert "no space left in /var/lib/fleetglass; make room" in told[-1]
+    assert not rooms.view.health()["ready"]
+    assert rooms.view.health()["problem"] == rooms.recorder.problem
+    assert [record.levelname for record in caplog.records if "nothing is committed" in record.message] == ["ERROR"]
+    rooms.recorder.problem = ""
+    rooms.wait(4_000)
+    assert notices(agent)[-1] == ""
+    assert rooms.view.health()["ready"]
+
+
+def test_a_hub_that_ends_tells_its_agents_with_their_last_offsets(rooms):
+    agent = rooms.agent().hello()
+    agent.follow()
+    agent.lines(0, b"one\n")
+    rooms.commit()
+    agent.told()
+    agent.lines(4, b"two\n")
+    rooms.intake._owed.committed(rooms.recorder.mark)
+    rooms.intake.end(rooms.now_ms)
+    rooms.order_all()
+    (last,) = agent.told()
+    assert "ends now" in last.notice
+    assert last.offsets == ((0, 7, 8),)
+
+
+def test_samples_that_come_late_stand_in_their_place_in_the_past(rooms):
+    agent = rooms.agent().hello()
+    agent.schema(1, "cpu.user_pct")
+    now = agent.now_ms
+    agent.sample(1, floats(3), time_ms=now)
+    agent.sample(1, floats(1), time_ms=now - 40_000)
+    agent.sample(1, floats(2), time_ms=now - 20_000)
+    query = MetricQuery([agent.host], ["cpu.*"], now - 60_000, now + 1, 10_000)
+    (found,) = asyncio.run(rooms.view.metrics(query))
+    known = {int(at): value for at, value in zip(found.time_ms, found.avg.tolist(), strict=True) if value == value}
+    assert known == {now - 40_000: 1.0, now - 20_000: 2.0, now // 10_000 * 10_000: 3.0}
+    (block,) = rooms.view.arrived(-1)[1]
+    assert block.values.tolist() == [[3.0]], "the newest is the newest, whatever came last"
+
+
+@pytest.mark.parametrize("wrong_ms", [3_600_000, -3_600_000])
+def test_a_clock_that_is_wrong_by_an_hour_is_corrected_for_order_and_kept_as_it_was(rooms, wrong_ms):
+    agent = rooms.agent().hello()
+    agent.follow()
+    agent.schema(1, "cpu.user_pct")
+    said = agent.now_ms + wrong_ms
+    agent.send(messages.Frame(said, (messages.Sample(1, said, floats(1)),), (line(0, b"one\n", said),)))
+    (batch,) = rooms.watcher.batches
+    assert (batch.raw_ms, abs(batch.time_ms - rooms.now_ms) < 1) == (said, True)
+    (rows,) = rooms.recorder.rows
+    assert (rows.raw_ms.tolist(), abs(rows.time_ms[0] - rooms.now_ms) < 1) == ([said], True)
+    assert rooms.view.hosts()[0].clock_offset_ms == pytest.approx(wrong_ms, abs=1)
+    assert rooms.view.hosts()[0].state is HostState.LIVE
+
+
+def line(start, data, read_ms):
+    return messages.LineBatch(0, 7, start, start + len(data), read_ms, 0, data)
 
 
 def test_samples_are_acknowledged_by_their_time_after_the_commit(rooms):
