@@ -9,6 +9,7 @@ READY := $(VENV)/.ready
 STATIC := web/fleetglass_web/static/index.html
 UI_SOURCES := $(shell find web/ui -type f -not -path '*/node_modules/*' 2>/dev/null)
 HOSTS ?= 40
+FUZZ_S ?= 600
 ARGS ?=
 
 help: ## print the targets, a sentence each
@@ -49,6 +50,10 @@ format: setup ## let ruff and biome put the code in order
 
 bench: setup ## print each figure of the design beside its reference, measured in the same run
 	@PYTHONPATH=tests $(BIN)/python -m bench $(ARGS)
+
+fuzz: setup ## rubbish on both of the hub's ports, a random seed, FUZZ_S=600 seconds
+	@FLEETGLASS_FUZZ_S=$(FUZZ_S) FLEETGLASS_FUZZ_SEED=$${FLEETGLASS_FUZZ_SEED:-$$RANDOM} $(BIN)/python -m pytest -q \
+		-o timeout=0 tests/faults/test_rubbish.py $(ARGS)
 
 screenshots: setup ## photograph the running product for README and docs
 	@bash deploy/dev/debian-packages.sh --needed chromium:chromium
