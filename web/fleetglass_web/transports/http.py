@@ -5,7 +5,8 @@ An answer that never ends would hold a stopping server until its patience is ove
 tells the application (`state["ending"]`), which ends its streams properly.
 
 A socket that is closed while bytes of its client are unread is reset, and the answer is lost with it: what follows a
-refused request is read and dropped for a while.
+refused request is read and dropped for a while. An answer that is under way when such bytes come ends with them;
+uvicorn would let the application go on, and fail with a traceback.
 """
 
 from asyncio import Transport
@@ -40,8 +41,14 @@ class StreamingHttpProtocol(H11Protocol):
             super().data_received(data)
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn's words say less
-        """Answer what is no request."""
+        """Answer what is no request, unless it comes in the middle of an answer: there it would be a part of that."""
         self._is_refused = True
+        if self.cycle is not None and not self.cycle.response_complete:
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+            if self.cycle.response_started:
+                self.transport.close()
+                return
         response = _SAID.response()
         head = b"".join(b"%s: %s\r\n" % pair for pair in response.raw_headers)
         self.transport.write(b"HTTP/1.1 400 Bad Request\r\nconnection: close\r\n" + head + b"\r\n" + response.body)
