@@ -134,9 +134,14 @@ def ends(hub):
     yield
     assert hub.process.is_running
     assert hub.request("/healthz")[0] == 200
-    assert "Traceback" not in hub.process.output(), hub.process.output()[-3_000:]
-    assert "ERROR" not in hub.process.output(), hub.process.output()[-3_000:]
+    assert not (found := mishaps(hub.process.lines)), found
     assert resident(hub.process.pid) - before < 64 << 20
+
+
+def mishaps(lines: list[str]) -> str:
+    """What the hub said around its first traceback or error."""
+    at = next((at for at, line in enumerate(lines) if "Traceback" in line or " ERROR " in line), None)
+    return "" if at is None else "\n".join(lines[at : at + 60])
 
 
 def resident(pid: int) -> int:
