@@ -201,6 +201,8 @@ class Hub:
             "refused_messages_total": float(self._intake.refused),
             "refused_enrolments_total": float(self._enrolment.refused),
             "refused_handshakes_total": float(self._gate.refused),
+            **{f'refusals_total{{reason="{code}"}}': float(n) for code, n in self._intake.refused_by_code.items()},
+            'refusals_total{reason="handshake"}': float(self._gate.refused),
             "ingest_passes_total": float(self._sockets.passes),
             "ingest_slowest_pass_ms": self._sockets.slowest_pass_ms,
         }

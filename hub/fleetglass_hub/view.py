@@ -177,6 +177,7 @@ class LocalView:
         counts = {f"hosts_{state}": float(count) for state, count in self._fleet.counts().items()}
         figures = {
             **counts,
+            **self._fleet.lags(),
             "rows_memory_bytes": float(self._fleet.row_bytes_kept()),
             "lines_memory_bytes": float(self._ring.bytes),
             "history_pending_bytes": float(self._recorder.pending_bytes),

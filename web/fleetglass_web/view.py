@@ -287,7 +287,10 @@ class FleetView(Protocol):
         """Delete a host, its key and its history."""
 
     def health(self) -> Mapping[str, float | str | bool]:
-        """The hub's own figures for /metrics and /readyz; `ready` is a bool, `problem` a sentence if it is False."""
+        """The hub's own figures for /metrics and /readyz; `ready` is a bool, `problem` a sentence if it is False.
+
+        A name that ends in `_total` counts; labels may follow it, as in `refusals_total{reason="token"}`.
+        """
 
 
 LineStream = AsyncIterator[LineBatch]

@@ -187,6 +187,14 @@ class Fleet:
         found = np.bincount(self._state[numbers], minlength=len(liveness.STATES))
         return {state.value: int(count) for state, count in zip(liveness.STATES, found, strict=True)}
 
+    def lags(self) -> dict[str, float]:
+        """How old the newest rows of live hosts were when they arrived."""
+        numbers = np.fromiter(self.members, np.int64, len(self.members))
+        live = numbers[(self._state[numbers] == liveness.LIVE) & (self._schema[numbers] != NO_SCHEMA)]
+        found = np.percentile(self._lag_ms[live], (50, 99, 100)) if len(live) else np.zeros(3)
+        names = ("lag_arrival_p50_ms", "lag_arrival_p99_ms", "lag_arrival_max_ms")
+        return {name: round(float(value), 1) for name, value in zip(names, found, strict=True)}
+
     # Schemas
 
     def schema(self, schema: int) -> tuple[str, ...]:

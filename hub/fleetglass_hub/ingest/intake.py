@@ -12,7 +12,7 @@ In: messages with the routing id and the authenticated peer of each, and the hub
 """
 
 import logging
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Protocol
 
 from fleetglass_proto import codec, limits, typed
@@ -127,6 +127,11 @@ class Intake:
         """Messages that were refused so far."""
         return self._refusals.total
 
+    @property
+    def refused_by_code(self) -> Mapping[str, int]:
+        """The same, by the code of the answer."""
+        return self._refusals.by_code
+
     # One message
 
     def receive(self, routing_id: bytes, data: bytes, peer: str, now_ms: float) -> None:
@@ -169,7 +174,7 @@ class Intake:
         self._hello(routing_id, message, peer, now_ms)
 
     def _refuse(self, routing_id: bytes, peer: str, refusal: Refusal, now_ms: float) -> None:
-        self._refusals.total += 1
+        self._refusals.count(refusal)
         session = self.sessions.get(routing_id)
         if session is not None:
             log.warning("host %s: session ended, %s: %s", session.member.name, refusal.code, refusal)

@@ -23,10 +23,19 @@ class Refusals:
     """Counts refusals of connections that are not known."""
 
     def __init__(self) -> None:
-        self.total = 0
+        self.by_code: dict[str, int] = {}
         self._left = float(ANSWERS_PER_S)
         self._said_ms = -float("inf")
         self._unsaid = 0
+
+    @property
+    def total(self) -> int:
+        """All of them."""
+        return sum(self.by_code.values())
+
+    def count(self, refusal: Refusal) -> None:
+        """One more, answered or not."""
+        self.by_code[refusal.code] = self.by_code.get(refusal.code, 0) + 1
 
     def may_answer(self) -> bool:
         """Whether there is an answer left in this second; takes it."""

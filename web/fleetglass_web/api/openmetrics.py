@@ -2,6 +2,7 @@
 
     fleetglass_hub_...                         what `FleetView.health` says; what ends in `_total` counts
     fleetglass_hub_channels, _subscribers      questions asked live now, and the clients that ask them
+    fleetglass_hub_..._total{reason}           what was dropped or refused, and why
     fleetglass_host_up{host,state}             1 while a host is live
     fleetglass_host_age_seconds{host}          since its last frame
     fleetglass_cpu_user_pct{host}              the newest value of each series; the instance is a label
@@ -17,7 +18,7 @@ from fleetglass_proto import series as series_names
 from starlette.requests import Request
 from starlette.responses import Response
 
-from fleetglass_web.api import parameters
+from fleetglass_web.api import answers, parameters
 from fleetglass_web.api.hosts import newest_values
 from fleetglass_web.live.exchange import Exchange
 from fleetglass_web.view import FleetView, Host, HostState
@@ -37,9 +38,9 @@ async def get_openmetrics(request: Request) -> Response:
     accept = request.headers.get("accept", "")
     is_plain = "text/plain" in accept and "openmetrics" not in accept
     exchange: Exchange = request.app.state.pulse.exchange
-    delivery = {"channels": len(exchange.channels), "subscribers": len(exchange.subscribers)}
-    lines = [*_hub(view, delivery), *_liveness(view, hosts), *_values(view, hosts), "# EOF"]
-    return Response("\n".join(lines) + "\n", 200, {"cache-control": "no-store"}, PLAIN if is_plain else OPENMETRICS)
+    lines = [*_hub(view, exchange.figures()), *_liveness(view, hosts), *_values(view, hosts), "# EOF"]
+    content = "\n".join([*lines, ""]).encode()
+    return await answers.whole(request, content, PLAIN if is_plain else OPENMETRICS)
 
 
 def _name(text: str) -> str:
@@ -53,13 +54,22 @@ def _label(text: str) -> str:
 def _hub(view: FleetView, delivery: Mapping[str, float]) -> Iterator[str]:
     yield "# TYPE fleetglass_hub_info gauge"
     yield f'fleetglass_hub_info{{version="{_label(view.version)}",hub="{_label(view.hub_id)}"}} 1'
+    families: dict[str, list[str]] = {}
     for name, value in (*view.health().items(), *delivery.items()):
         if isinstance(value, bool | int | float):
-            metric = _name(f"hub_{name}")
-            # A counter's family has no `_total` (OpenMetrics 1.0, "Counter"); its sample has.
-            family, kind = (metric[: -len("_total")], "counter") if metric.endswith("_total") else (metric, "gauge")
-            yield f"# TYPE {family} {kind}"
-            yield f"{metric} {float(value):g}"
+            plain, brace, labels = name.partition("{")
+            metric = _name(f"hub_{plain}")
+            # All digits: a counter of bytes that is rounded to six of them has no rate.
+            families.setdefault(metric, []).append(f"{metric}{brace}{labels} {_written(value)}")
+    for metric, lines in families.items():
+        # A counter's family has no `_total` (OpenMetrics 1.0, "Counter"); its sample has.
+        family, kind = (metric[: -len("_total")], "counter") if metric.endswith("_total") else (metric, "gauge")
+        yield f"# TYPE {family} {kind}"
+        yield from lines
+
+
+def _written(value: float) -> str:
+    return str(int(value)) if float(value).is_integer() else repr(float(value))
 
 
 def _liveness(view: FleetView, hosts: list[Host]) -> Iterator[str]:

@@ -71,6 +71,7 @@ class Exchange:
         self.channels: dict[Question, Channel] = {}
         self.subscribers: dict[Subscriber, _Manners] = {}
         self._write_all = write_all
+        self._gone_frames = self._gone_lines = 0
         self._next_number = 1
         self._wanted: dict[int, int] = {}
         self._check_ms = 0.0
@@ -89,10 +90,22 @@ class Exchange:
         """A client is gone, in whatever way."""
         subscriber.is_closed = True
         subscriber.is_ready = False
-        self.subscribers.pop(subscriber, None)
+        if self.subscribers.pop(subscriber, None) is not None:
+            self._gone_frames += subscriber.sent_frames
+            self._gone_lines += subscriber.dropped_lines
         for about in list(subscriber.channels):
             self._end(subscriber, about)
         self._interest_changed()
+
+    def figures(self) -> dict[str, float]:
+        """What is delivered live, for /metrics."""
+        return {
+            "channels": len(self.channels),
+            "subscribers": len(self.subscribers),
+            "sent_frames_total": self._gone_frames + sum(one.sent_frames for one in self.subscribers),
+            'dropped_lines_total{reason="slow-reader"}': self._gone_lines
+            + sum(one.dropped_lines for one in self.subscribers),
+        }
 
     def receive(self, subscriber: Subscriber, data: str | bytes, now_ms: float) -> None:
         """Act on one message of a client; what is wrong with it is answered with an `error`."""

@@ -89,6 +89,7 @@ class Subscriber:
         self.is_closed = False
         self.channels: dict[int, Channel] = {}  # subscription id -> channel
         self.sent_frames = 0
+        self.dropped_lines = 0  # that were told in gaps
         self.awaits_pong = False
         self.idle_since_ms = now_ms
         self._control: deque[bytes] = deque()
@@ -279,6 +280,7 @@ class Subscriber:
         key = next(iter(self._missed))
         channel, host, stream = key
         missed = self._missed.pop(key)
+        self.dropped_lines += missed.lines
         gap = Gap(host, stream, missed.path, missed.from_ms, missed.to_ms, missed.lines, missed.bytes, "slow-reader")
         return self.encode(m.GapMark(channel.number, missed.name, gap))
 
