@@ -99,7 +99,7 @@ def to_map(message: m.Message, block: Callable[[Block], Map], line: Callable[[by
 
 
 def _batch(batch: m.Batch, line: Callable[[bytes], str | bytes]) -> Map:
-    return {
+    fields: Map = {
         "host": batch.host,
         "stream": batch.stream,
         "path": batch.path,
@@ -107,6 +107,9 @@ def _batch(batch: m.Batch, line: Callable[[bytes], str | bytes]) -> Map:
         "raw_ms": batch.raw_ms,
         "lines": [(offset, line(data)) for offset, data in batch.lines],
     }
+    if batch.partial:
+        fields["partial"] = True
+    return fields
 
 
 def _gap(mark: m.GapMark) -> Map:

@@ -69,6 +69,24 @@ class LinesChannel(Channel):
         if own:
             after, self._position = self._position, position()
             self.send(Frame(m.Lines(self.number, self._position, own, after)))
+        unfinished = self._unfinished(batches)
+        if unfinished:
+            # Nothing of it is in the arrival of lines: whoever resumes here gets the whole line.
+            here = position()
+            self.send(Frame(m.Lines(self.number, here, unfinished, here)))
+
+    def _unfinished(self, batches: Sequence[LineBatch]) -> list[m.Batch]:
+        """Last lines without an end, to show until the whole comes with the same offset.
+
+        With a pattern the end may decide that the line is none of ours, and nothing would take it back: none is shown.
+        """
+        if self._lets_through:
+            return []
+        return [
+            _batch(self.members[batch.host].name, batch, split_lines(batch.data, batch.start))._replace(partial=True)
+            for batch in batches
+            if batch.partial and batch.host in self.members and self._path_matches(batch.path)
+        ]
 
     def own(self, batches: Sequence[LineBatch]) -> list[m.Batch]:
         """The lines of this channel, split and matched."""

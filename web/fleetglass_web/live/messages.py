@@ -45,7 +45,10 @@ class Samples(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """Whole lines without their line ends, each with the offset of its first byte."""
+    """Lines without their line ends, each with the offset of its first byte.
+
+    `partial`: the one line's end has not been written yet; the whole follows with the same offset.
+    """
 
     host: int
     name: str
@@ -54,6 +57,7 @@ class Batch(NamedTuple):
     time_ms: float
     raw_ms: float  # what the host's own clock said
     lines: list[tuple[int, bytes]]
+    partial: bool = False
 
 
 class Lines(NamedTuple):
@@ -63,6 +67,11 @@ class Lines(NamedTuple):
     cursor: str
     batches: Sequence[Batch]
     after: str = ""
+
+    @property
+    def is_partial(self) -> bool:
+        """Only to show: nothing counts, keeps or resumes it."""
+        return bool(self.batches) and self.batches[0].partial
 
 
 class GapMark(NamedTuple):

@@ -1,8 +1,8 @@
 """Messages for clients without WebSocket: plain text, one JSON object a line, and server-sent events.
 
 Plain text is the line itself, as it was written; `prefix` puts the host's name and the path in front. What is missing
-is said in a line of its own that begins with `--- fleetglass:`. Hosts, schemas and answers have no place in these
-forms: they give nothing.
+is said in a line of its own that begins with `--- fleetglass:`. Hosts, schemas, answers and lines without an end (the
+whole would come again) have no place in these forms: they give nothing.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -145,9 +145,13 @@ def _line_events(message: m.Lines) -> Iterator[bytes]:
             yield f"id: {about}\n".encode() + event if about else event
 
 
+def _finished(render: Callable[[m.Message], bytes]) -> Callable[[m.Message], bytes]:
+    return lambda message: b"" if isinstance(message, m.Lines) and message.is_partial else render(message)
+
+
 RENDERERS: Mapping[str, Callable[[m.Message], bytes]] = {
-    TEXT: _text,
-    PREFIXED: _prefixed,
-    NDJSON: _ndjson,
-    EVENTS: _events,
+    TEXT: _finished(_text),
+    PREFIXED: _finished(_prefixed),
+    NDJSON: _finished(_ndjson),
+    EVENTS: _finished(_events),
 }

@@ -233,7 +233,7 @@ class Subscriber:
         self._lines_bytes -= size
         if isinstance(frame.message, m.GapMark):
             self._drop_gap(channel, frame.message)
-        if isinstance(frame.message, m.Lines):
+        if isinstance(frame.message, m.Lines) and not frame.message.is_partial:
             self._missed_after.setdefault(channel, frame.message.after)
             for batch in frame.message.batches:
                 self._miss(channel, batch)

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from fleetglass_web.live import encode
+from fleetglass_web.live import encode, render
 from fleetglass_web.live.exchange import Exchange
 from fleetglass_web.live.subscriber import QUEUE_BYTES_MAX, STALL_CLOSE_MS
 from fleetglass_web.testing import FakeFleet
@@ -337,3 +337,58 @@ def test_a_broken_listener_does_not_stop_the_others(world):
         [13, ""],
         [15, "last"],
     ]
+
+
+def test_an_unfinished_line_is_shown_until_the_whole_comes_with_the_same_offset(world):
+    client = world.client(logs={"path": "*"})
+    world.got(client)
+    world.view.lines(0, "/a.log", "first\n")
+    world.view.lines(0, "/a.log", "Password", partial=True)
+    world.view.lines(0, "/a.log", "Password: ok\n")
+    first, unfinished, whole = world.got(client, "lines")
+    assert unfinished["batches"][0]["lines"] == [[6, "Password"]]
+    assert unfinished["batches"][0]["partial"] is True
+    assert unfinished["cursor"] == first["cursor"]
+    assert whole["batches"][0]["lines"] == [[6, "Password: ok"]]
+    assert "partial" not in whole["batches"][0]
+
+
+def test_who_resumes_behind_an_unfinished_line_gets_the_whole(world):
+    client = world.client(logs={"path": "*"})
+    world.view.lines(0, "/a.log", "half", partial=True)
+    cursor = world.got(client, "lines")[0]["cursor"]
+    world.view.lines(0, "/a.log", "half and half\n")
+    again = world.client(logs={"path": "*"}, resume=cursor)
+    assert [batch["lines"] for message in world.got(again, "lines") for batch in message["batches"]] == [
+        [[0, "half and half"]]
+    ]
+
+
+def test_an_unfinished_line_is_no_match_yet(world):
+    client = world.client(logs={"path": "*", "exclude": "healthz"})
+    world.view.lines(0, "/a.log", "GET /heal", partial=True)
+    world.view.lines(0, "/a.log", "GET /healthz\n")
+    assert world.got(client, "lines") == []
+
+
+def test_an_unfinished_line_that_is_dropped_for_a_slow_reader_is_not_missing(world):
+    client = world.client(logs={"path": "*"})
+    client.test_sink.is_full = True
+    world.view.lines(0, "/a.log", "taken\n")
+    world.got(client)
+    for _ in range(3):
+        world.view.lines(0, "/a.log", "x" * QUEUE_BYTES_MAX, partial=True)
+    client.test_sink.is_full = False
+    client.drained(world.view.now_ms())
+    assert [message["op"] for message in world.got(client)] == ["lines"]
+
+
+@pytest.mark.parametrize("form", [render.TEXT, render.PREFIXED, render.NDJSON, render.EVENTS])
+def test_forms_that_take_nothing_back_leave_unfinished_lines_out(world, form):
+    sink = ListSink()
+    client = world.exchange.open(form, render.RENDERERS[form], sink, world.view.now_ms())
+    world.say(client, {"op": "subscribe", "id": 1, "logs": {"path": "*"}})
+    world.view.lines(0, "/a.log", "half", partial=True)
+    assert sink.frames == []
+    world.view.lines(0, "/a.log", "half and half\n")
+    assert b"half and half" in sink.frames[0]
