@@ -27,6 +27,7 @@ from fleetglass_web.settings import WebSettings
 from fleetglass_web.static_files import StaticFiles
 from fleetglass_web.transports import poll, stream, websocket
 from fleetglass_web.transports.broadcast import BroadcastProtocol, write_all
+from fleetglass_web.transports.deflate import COMPRESS
 from fleetglass_web.transports.http import ENDING, StreamingHttpProtocol
 from fleetglass_web.transports.places import Places
 from fleetglass_web.transports.pulse import Pulse
@@ -70,7 +71,7 @@ def create_app(view: FleetView, settings: WebSettings | None = None) -> Starlett
         pulse: Pulse = app.state.pulse
         pulse.start()
         try:
-            yield {ENDING: pulse.end}
+            yield {ENDING: pulse.end, COMPRESS: settings.compress}
         finally:
             pulse.stop()
 

@@ -5,10 +5,12 @@ lists, NaN is null and a float32 is written in its shortest form. Lines are byte
 text, with replacement characters where they are not UTF-8.
 
 The bytes carry their WebSocket header (RFC 6455, section 5.2: final, unmasked), so that a transport writes them as
-they are.
+they are. The deflated encodings are messages of permessage-deflate (RFC 7692) that need none before them, so one
+compression serves all who read it.
 """
 
 import struct
+import zlib
 from collections.abc import Callable, Mapping
 from typing import Any, assert_never
 
@@ -21,6 +23,11 @@ from fleetglass_web.view import Block, Host
 MSGPACK = "msgpack"
 JSON = "json"
 _BINARY, _TEXT = 0x82, 0x81
+_COMPRESSED = 0x40  # RSV1, of the first byte
+# Below it the head of a packet is most of what a frame costs on the wire.
+DEFLATE_BYTES_MIN = 1 << 10
+# Log lines shrink to a sixth, measured values to two thirds; level 6 wins 1 to 3 % of the size and takes twice as long.
+_DEFLATE_LEVEL = 3
 
 Map = dict[str, Any]  # any: the maps of the protocol
 
@@ -141,6 +148,16 @@ def websocket_frame(first: int, payload: bytes) -> bytes:
     return struct.pack("!BBQ", first, 127, length) + payload
 
 
+def deflated_frame(first: int, payload: bytes) -> bytes:
+    """A frame that needs no other to be inflated; as it is where that is not shorter."""
+    if len(payload) < DEFLATE_BYTES_MIN:
+        return websocket_frame(first, payload)
+    deflate = zlib.compressobj(_DEFLATE_LEVEL, wbits=-zlib.MAX_WBITS)
+    # The flush ends in 00 00 ff ff, which the reader puts back (RFC 7692, section 7.2.1).
+    short = (deflate.compress(payload) + deflate.flush(zlib.Z_SYNC_FLUSH))[:-4]
+    return websocket_frame(first | _COMPRESSED, short) if len(short) < len(payload) else websocket_frame(first, payload)
+
+
 def _msgpack(message: m.Message) -> bytes:
     return msgspec.msgpack.encode(to_map(message, _packed_block, _raw))
 
@@ -151,10 +168,14 @@ def _json(message: m.Message) -> bytes:
 
 # Encoding -> the same without a WebSocket header, for transports that write the header themselves.
 BARE = {MSGPACK: "msgpack-bare", JSON: "json-bare"}
+# Encoding -> the same for clients that agreed on permessage-deflate.
+DEFLATED = {MSGPACK: "msgpack-deflated", JSON: "json-deflated"}
 
 ENCODERS: Mapping[str, Callable[[m.Message], bytes]] = {
     MSGPACK: lambda message: websocket_frame(_BINARY, _msgpack(message)),
     JSON: lambda message: websocket_frame(_TEXT, _json(message)),
+    DEFLATED[MSGPACK]: lambda message: deflated_frame(_BINARY, _msgpack(message)),
+    DEFLATED[JSON]: lambda message: deflated_frame(_TEXT, _json(message)),
     BARE[MSGPACK]: _msgpack,
     BARE[JSON]: _json,
 }

@@ -23,15 +23,17 @@ from typing import Any
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.exceptions import InvalidState
+from websockets.extensions.permessage_deflate import PerMessageDeflate
 
 from fleetglass_web.live.channel import Group, write_all_plain
 from fleetglass_web.live.reading import Reading
 from fleetglass_web.live.subscriber import Subscriber
-from fleetglass_web.transports import kernelbuffer
+from fleetglass_web.transports import deflate, kernelbuffer
 
 log = logging.getLogger(__name__)
 
 EXTENSION = "fleetglass.sink"
+_DEFLATE = (deflate.SharedDeflate(),)
 
 _TCP_INFO = getattr(socket, "TCP_INFO", 0)
 # struct tcp_info (linux/tcp.h): tcpi_bytes_acked, tcpi_bytes_sent and tcpi_snd_wnd, of Linux 5.4 and newer.
@@ -102,7 +104,10 @@ class BroadcastProtocol(WebSocketsSansIOProtocol):
         super().shutdown()
 
     def handle_connect(self, event: Any) -> None:  # any: websockets' Request
-        """Offer the extension to the application."""
+        """Offer the extension to the application, and compression to a client for which it pays."""
+        address = self.client[0] if self.client else None
+        if deflate.pays(self.app_state.get(deflate.COMPRESS, "auto"), address, event.headers):
+            self.conn.available_extensions = _DEFLATE
         super().handle_connect(event)
         scope = getattr(self, "scope", None)
         if scope is not None:
@@ -142,6 +147,11 @@ class BroadcastProtocol(WebSocketsSansIOProtocol):
                 self._is_held = False
                 if self._subscriber is not None and not self.transport.get_write_buffer_size():
                     self._subscriber.drained(self._now_ms())
+
+    @property
+    def is_compressed(self) -> bool:
+        """Whether the client agreed to read compressed frames."""
+        return any(isinstance(extension, PerMessageDeflate) for extension in self.conn.extensions)
 
     # -- Sink ---------------------------------------------------------------------------------------------------
 

@@ -82,6 +82,8 @@ async def serve(websocket: WebSocket, pulse: Pulse, subprotocol: str | None) -> 
     now_ms = pulse.view.now_ms
     if offered is not None:
         direct: BroadcastProtocol = offered["sink"]
+        if direct.is_compressed:
+            encoding = encode.DEFLATED[encoding]
         subscriber = pulse.exchange.open(encoding, encode.ENCODERS[encoding], direct, now_ms())
         direct.attach(subscriber, now_ms)
         await _listen(websocket, pulse, subscriber)
