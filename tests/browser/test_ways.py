@@ -28,26 +28,45 @@ def row(page, name):
     return page.locator(f'[data-testid="row"][data-host="{name}"]')
 
 
-def test_where_websockets_are_blocked_the_fleet_is_live_by_http_and_the_page_says_so(
-    hub: Hub, fleet: StandingFleet, browser: Browser
+BLOCKED = """
+window.WebSocket = class extends EventTarget {
+  readyState = 3;
+  constructor() { super(); setTimeout(() => this.onclose?.(new Event("close"))); }
+  send() {}
+  close() {}
+};
+"""
+SILENT_EVENTS = """
+window.EventSource = class extends EventTarget {
+  constructor() { super(); setTimeout(() => this.onerror?.(new Event("error"))); }
+  close() {}
+};
+"""
+
+
+@pytest.mark.parametrize(("way", "blocked"), [("events", BLOCKED), ("polling", BLOCKED + SILENT_EVENTS)])
+def test_where_websockets_are_blocked_the_fleet_lives_on_by_http_and_the_page_says_so(
+    hub: Hub, fleet: StandingFleet, browser: Browser, way: str, blocked: str
 ):
     context = browser.new_context()
     page = context.new_page()
-    page.route_web_socket(re.compile("/api/v1/live"), lambda socket: socket.close())
+    page.add_init_script(blocked)
     page.goto(hub.url)
     fresh = page.get_by_test_id("freshness")
-    expect(fresh).to_have_attribute("data-way", "http", timeout=15_000)
+    expect(fresh).to_have_attribute("data-way", way, timeout=15_000)
     expect(fresh).to_contain_text("Live")
-    expect(fresh).to_contain_text("HTTP")
+    expect(fresh).to_contain_text(f"by {way}")
     expect(row(page, "web-1").locator('[data-field="cpu"]')).to_have_text("70.0")
     fleet.set("web-1", cpu(81))
     expect(row(page, "web-1").locator('[data-field="cpu"]')).to_have_text("81.0")
-    # What cannot be counted this way is not shown as 0.
-    expect(page.get_by_test_id("summary")).to_contain_text(re.compile(r"Errors\s*—"))
+    # Lines are counted on this way, too.
+    expect(page.get_by_test_id("summary")).to_contain_text(re.compile(r"Errors\s*0"))
     page.get_by_test_id("filter").fill("role=db")
     expect(page.get_by_test_id("row")).to_have_count(1)
-    fleet.silence("db-1")
-    expect(row(page, "db-1")).to_have_attribute("data-state", "lost", timeout=25_000)
+    page.get_by_role("link", name="Logs").click()
+    expect(page.get_by_test_id("log-status")).to_contain_text("Showing all")
+    fleet.write("db-1", "/var/log/app.log", b"the way of a line\n")
+    expect(page.get_by_test_id("line").filter(has_text="the way of a line")).to_be_visible()
     context.close()
 
 

@@ -25,7 +25,7 @@ from fleetglass_web.live.exchange import Exchange
 from fleetglass_web.live.subscription import MESSAGE_BYTES_MAX
 from fleetglass_web.settings import WebSettings
 from fleetglass_web.static_files import StaticFiles
-from fleetglass_web.transports import poll, stream, websocket
+from fleetglass_web.transports import poll, session, stream, websocket
 from fleetglass_web.transports.broadcast import BroadcastProtocol, write_all
 from fleetglass_web.transports.deflate import COMPRESS
 from fleetglass_web.transports.http import ENDING, StreamingHttpProtocol
@@ -52,6 +52,9 @@ ROUTES = (
     Route("/api/v1/poll", poll.get_poll, methods=["GET"]),
     WebSocketRoute("/api/v1/live", websocket.live),
     Route("/api/v1/openapi.json", openapi.get_openapi, methods=["GET"]),
+    Route("/api/v1/stream/live", session.get_stream_live, methods=["GET"]),
+    Route("/api/v1/live/poll", session.get_live_poll, methods=["GET"]),
+    Route("/api/v1/live/say", session.post_live_say, methods=["POST"]),
     Route("/api/v1/session", login.get_session, methods=["GET"]),
     Route("/api/v1/login", login.post_login, methods=["POST"]),
     Route("/api/v1/logout", login.post_logout, methods=["POST"]),
@@ -87,6 +90,7 @@ def create_app(view: FleetView, settings: WebSettings | None = None) -> Starlett
     app.state.view = view
     app.state.settings = settings
     app.state.pulse = Pulse(view, Exchange(view, write_all))
+    app.state.live_sessions = session.LiveSessions(app.state.pulse)
     app.state.places = Places(settings.connections_max, settings.connections_per_address_max)
     app.state.files = StaticFiles(settings.static)
     return app

@@ -16,6 +16,8 @@ export default defineConfig({
     modulePreload: { polyfill: false },
     // An inlined asset is a data: address, which the content security policy refuses.
     assetsInlineLimit: 0,
+    // Where the build's seconds go is noise on a busy machine.
+    rolldownOptions: { checks: { bundlerTimings: false } },
   },
   server: { proxy: { "/api": { target: hub, ws: true }, "/healthz": hub } },
   test: { include: ["src/**/*.test.ts"], environment: "node" },

@@ -77,6 +77,8 @@ PARAMETERS: dict[str, tuple[Map, str]] = {
     "interval": (_TEXT, "A span: at most one row a host in it"),
     "history": (_TEXT, "A span: rows of the past to begin with"),
     "wait": (_between(0, WAIT_MAX_S, WAIT_S), "Seconds to wait for news"),
+    "session": (_TEXT, "As the first answer named it; without it a session begins"),
+    "since": (_WHOLE, "The `number` of the last answer that arrived"),
 }
 
 _HOST = _object(
@@ -147,6 +149,21 @@ def _readiness() -> Map:
     return found
 
 
+def _live_paths() -> Map:
+    """The live protocol by plain HTTP; its messages are described in docs/api.md."""
+    done = {"204": {"description": "Heard"}, "default": {"$ref": "#/components/responses/Problem"}}
+    body = {"required": True, "content": {"application/x-ndjson": {}}}
+    named = [{"$ref": "#/components/parameters/session"}]
+    answer = _object(session=_TEXT, number=_WHOLE, messages=_list({"type": "object"}))
+    return {
+        "/api/v1/stream/live": _get("What the live protocol says, as events", "", ("text/event-stream",), None),
+        "/api/v1/live/poll": _get("The same, in answers", "session since wait", ("application/json",), answer),
+        "/api/v1/live/say": {
+            "post": {"summary": "Say it something", "parameters": named, "requestBody": body, "responses": done}
+        },
+    }
+
+
 def _session_paths() -> Map:
     session = _get("Whether a password is asked for", "", ("application/json",), _object(login=_TEXT, signed_in=_TRUTH))
     problem = {"default": {"$ref": "#/components/responses/Problem"}}
@@ -185,6 +202,7 @@ PATHS: Map = {
         ("application/json",),
         _object(samples=_list({"type": "object"}), lines=_list(_LINE), gaps=_list(_GAP), cursor=_TEXT),
     ),
+    **_live_paths(),
     "/api/v1/openapi.json": _get("This document", "", ("application/json",), {"type": "object"}),
     **_session_paths(),
     "/metrics": _get("The hub's health and the fleet's newest values", "filter", _WORDS, None),

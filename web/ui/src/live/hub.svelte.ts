@@ -5,23 +5,28 @@
  * second for everything that shows an age: reading it in a component makes the age count on.
  */
 import type { Wish } from "../protocol/messages";
+import { serverEvents } from "./events";
 import { type Freshness, freshness } from "./freshness";
-import { plainHttp } from "./http";
+import { polling } from "./polling";
 import type { Link, Sink } from "./session";
 import { signin } from "./signin.svelte";
-import { hubTime, LiveSocket, probeHub, webSocket } from "./socket";
+import { hubTime, LiveSocket, probeHub, type Way, webSocket } from "./socket";
 
 /** Below this address lie `api/` and the pages. */
 export const BASE = new URL(".", document.baseURI).href;
 
 class Hub {
   readonly #socket = new LiveSocket(
-    webSocket(BASE),
-    plainHttp(BASE),
+    { socket: webSocket(BASE), events: serverEvents(BASE), polling: polling(BASE) },
     () => {
       // A refused connection may mean that this browser must sign in (again).
       void signin.check(BASE);
       return probeHub(BASE);
+    },
+    async () => {
+      await signin.check(BASE);
+      // Before the password every way is shut, and none is blocked.
+      return !signin.needed && (await probeHub(BASE));
     },
     () => hubTime(BASE),
   );
@@ -29,13 +34,13 @@ class Hub {
   #clock = $state(0);
   #second = $state(0);
   #version = $state("");
-  #roundabout = $state(false);
+  #way: Way = $state("socket");
 
   /** Once, from `main.ts`. */
   start(): void {
     this.#socket.onchange = (link) => {
       this.#link = link;
-      this.#roundabout = this.#socket.roundabout;
+      this.#way = this.#socket.way;
       this.#version = this.#socket.session.version;
       this.#tick();
     };
@@ -48,9 +53,9 @@ class Hub {
     return this.#link;
   }
 
-  /** True while WebSockets are blocked and plain HTTP serves instead. */
-  get roundabout(): boolean {
-    return this.#roundabout;
+  /** How the hub's words come: by its socket, or round it where something blocks that. */
+  get way(): Way {
+    return this.#way;
   }
 
   get version(): string {

@@ -1,8 +1,8 @@
 /**
  * The one socket of the page: a thin shell that gives `Session` what it cannot have, a WebSocket, a clock and a timer.
  *
- * Everything lives on the page's main thread. Where WebSockets are blocked, `http.ts` is another `Wire`; the
- * session and all above it stay as they are.
+ * Everything lives on the page's main thread. Where WebSockets are blocked, `events.ts` and `polling.ts` are
+ * other `Wire`s; the session and all above it stay as they are.
  */
 import { decode, encode } from "../protocol/codec";
 import type { ClientMessage, ServerMessage, Wish } from "../protocol/messages";
@@ -56,9 +56,13 @@ export function webSocket(base: string): Dial {
   };
 }
 
-// Tries of the socket that came to nothing while the hub answers by HTTP: then it is blocked, and the other way is taken.
+/** How the hub's words come here, in the order in which they are tried. */
+export const WAYS = ["socket", "events", "polling"] as const;
+export type Way = (typeof WAYS)[number];
+
+// Tries of the socket that came to nothing while the hub answers by HTTP: then it is blocked, and another way is taken.
 const BLOCKED_AFTER = 2;
-// How often a page on the other way looks whether the socket works again.
+// How often a page on another way looks whether the socket works again.
 const LOOK_AGAIN_MS = 60_000;
 
 const CLOCK_EVERY_MS = 60_000;
@@ -66,11 +70,11 @@ const CLOCK_READINGS = 3;
 
 export class LiveSocket {
   readonly session: Session;
-  /** True while the way round a blocked WebSocket is used. */
-  roundabout = false;
-  readonly #dial: Dial;
-  readonly #otherDial: Dial;
+  /** The way that is taken now. */
+  way: Way = "socket";
+  readonly #dials: Record<Way, Dial>;
   readonly #probe: () => Promise<boolean>;
+  readonly #isAnswering: () => Promise<boolean>;
   readonly #askTime: () => Promise<number>;
   #clockTimer: ReturnType<typeof setInterval> | null = null;
   #wire: Wire | null = null;
@@ -80,11 +84,17 @@ export class LiveSocket {
   /** Called whenever `link` may have changed. */
   onchange: ((link: Link) => void) | null = null;
 
-  constructor(dial: Dial, otherDial: Dial, probe: () => Promise<boolean>, askTime: () => Promise<number>) {
+  /** `isAnswering`: the hub is there and lets us in, so that a way that fails is blocked. */
+  constructor(
+    dials: Record<Way, Dial>,
+    probe: () => Promise<boolean>,
+    isAnswering: () => Promise<boolean>,
+    askTime: () => Promise<number>,
+  ) {
     this.#askTime = askTime;
-    this.#dial = dial;
-    this.#otherDial = otherDial;
+    this.#dials = dials;
     this.#probe = probe;
+    this.#isAnswering = isAnswering;
     this.session = new Session(performance.now(), Math.random);
   }
 
@@ -120,7 +130,7 @@ export class LiveSocket {
     const now = performance.now();
     switch (this.session.action(now)) {
       case "connect":
-        this.#connect(this.roundabout ? this.#otherDial : this.#dial);
+        this.#connect(this.#dials[this.way]);
         break;
       case "probe":
         void this.#probe().then((answered) => {
@@ -164,20 +174,22 @@ export class LiveSocket {
     this.#wire = wire;
   }
 
-  /** Which way to go next: the socket first, whatever happened; round it only where the hub is there and the socket is not. */
+  /** Which way to go next: the one that worked; another only where the hub is there and this way is not. */
   #ended(welcomed: boolean): void {
     if (this.#lookTimer !== null) clearInterval(this.#lookTimer);
     this.#lookTimer = null;
-    if (welcomed || this.roundabout) {
-      this.roundabout = false;
+    if (welcomed) {
       this.#failed = 0;
       return;
     }
     this.#failed++;
-    if (this.#failed < BLOCKED_AFTER) return;
-    void this.#probe().then((answered) => {
-      if (!answered || this.#wire !== null) return;
-      this.roundabout = true;
+    if (this.way === "socket" && this.#failed < BLOCKED_AFTER) return;
+    const { way } = this;
+    void this.#isAnswering().then((answers) => {
+      if (!answers || this.way !== way || this.session.link.state === "open") return;
+      // After the last way the first again.
+      this.way = WAYS[(WAYS.indexOf(way) + 1) % WAYS.length]!;
+      this.#failed = 0;
       this.retryNow();
     });
   }
@@ -188,7 +200,8 @@ export class LiveSocket {
     this.#flush();
     if (this.session.link.state === before) return;
     if (this.session.link.state === "open") void this.#readClock();
-    if (this.roundabout && this.#lookTimer === null) this.#lookTimer = setInterval(() => this.#look(), LOOK_AGAIN_MS);
+    if (this.way !== "socket" && this.#lookTimer === null)
+      this.#lookTimer = setInterval(() => this.#look(), LOOK_AGAIN_MS);
     this.#turn();
   }
 
@@ -207,9 +220,10 @@ export class LiveSocket {
 
   /** Try the socket beside the other way; once it is welcomed, change over. */
   #look(): void {
-    const trial = this.#dial({
+    const trial = this.#dials.socket({
       message: () => {
         trial.drop();
+        this.way = "socket";
         this.#wire?.drop();
       },
       unreadable: () => undefined,

@@ -15,10 +15,12 @@ const utf8 = new TextEncoder();
 
 export type Decoded = { message: ServerMessage } | { message: null; problem: string };
 
-export function decode(data: ArrayBuffer | string): Decoded {
+/** One message: MessagePack, JSON text, or a map that was already read from JSON. */
+export function decode(data: ArrayBuffer | string | object): Decoded {
   let raw: unknown;
   try {
-    raw = typeof data === "string" ? JSON.parse(data) : decoder.decode(new Uint8Array(data));
+    if (typeof data === "string") raw = JSON.parse(data);
+    else raw = data instanceof ArrayBuffer ? decoder.decode(new Uint8Array(data)) : data;
   } catch (error) {
     return { message: null, problem: `unreadable frame: ${error instanceof Error ? error.message : String(error)}` };
   }
