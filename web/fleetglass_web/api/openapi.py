@@ -111,9 +111,11 @@ _GROUP = _object(
     **dict.fromkeys(("count", "sum", "min", "avg", "max"), _ONE_OR_LIST),
     percentiles=_map(_ONE_OR_LIST),
 )
-_LINE = _object(
-    host=_WHOLE, name=_TEXT, stream=_WHOLE, path=_TEXT, time_ms=_NUMBER, raw_ms=_NUMBER, offset=_WHOLE, text=_TEXT
-)
+_LINE_FIELDS: Map = {
+    "host": _WHOLE, "name": _TEXT, "stream": _WHOLE, "path": _TEXT, "time_ms": _NUMBER, "offset": _WHOLE, "text": _TEXT
+}  # fmt: skip
+_LINE = _object(**_LINE_FIELDS, raw_ms=_NUMBER)
+_FOLLOWED = _object(**_LINE_FIELDS)
 _GAP: Map = {"type": "object", "required": ["why"], "properties": {"why": _TEXT}}
 PROBLEM = _object(type=_TEXT, title=_TEXT, status=_WHOLE, detail=_TEXT)
 
@@ -200,7 +202,7 @@ PATHS: Map = {
         "What is new since a cursor",
         f"{_LOGS} series cursor wait tail",
         ("application/json",),
-        _object(samples=_list({"type": "object"}), lines=_list(_LINE), gaps=_list(_GAP), cursor=_TEXT),
+        _object(samples=_list({"type": "object"}), lines=_list(_FOLLOWED), gaps=_list(_GAP), cursor=_TEXT),
     ),
     **_live_paths(),
     "/api/v1/openapi.json": _get("This document", "", ("application/json",), {"type": "object"}),
