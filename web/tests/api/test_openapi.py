@@ -10,6 +10,7 @@ import msgspec
 import pytest
 from fleetglass_web.api import openapi
 from fleetglass_web.app import ROUTES, create_app
+from fleetglass_web.query import cursor
 from fleetglass_web.serving import serving
 from fleetglass_web.testing import FakeFleet
 from hypothesis import HealthCheck, given, settings
@@ -128,6 +129,13 @@ def test_a_stream_that_makes_no_sense_is_a_problem_and_does_not_begin(asked, pat
     answer = asked.get(path, {name: wrong.get(name, "-1")})
     check(path, answer)
     assert answer.status_code == 400
+
+
+def test_a_page_behind_a_cursor_of_another_hub_is_a_problem(asked):
+    answer = asked.get("/api/v1/logs", {"cursor": cursor.to_text(FakeFleet(hub_id="another").cursor())})
+    check("/api/v1/logs", answer)
+    assert answer.status_code == 400
+    assert "not one of this hub" in answer.json()["detail"]
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/readyz", "/api/v1/session"])
