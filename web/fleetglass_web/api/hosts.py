@@ -18,16 +18,6 @@ Row = tuple[float | None, dict[str, float | None]]
 ROWS_AT_ONCE = 500
 
 
-def newest_values(view: FleetView) -> dict[int, tuple[float, dict[str, float | None]]]:
-    """Host -> time of its newest row and its values, None where unknown."""
-    return {
-        host: (time_ms, dict(zip(names, row, strict=True)))
-        for block in view.arrived(-1)[1]
-        for names in (view.schema(block.schema),)
-        for host, time_ms, row in _of_block(block)
-    }
-
-
 def _of_block(block: Block) -> Iterator[tuple[int, float, list[float | None]]]:
     for start in range(0, len(block.hosts), ROWS_AT_ONCE):
         part = slice(start, start + ROWS_AT_ONCE)
