@@ -38,7 +38,7 @@ def masked(payload, opcode=0x81):
     return bytes([opcode]) + length + bytes(4) + payload
 
 
-def hello(folder, interval_ms):
+def hello(folder, interval_ms, subscription=None):
     """A file with a handshake and a subscription."""
     key = base64.b64encode(os.urandom(16)).decode()
     request = (
@@ -46,7 +46,9 @@ def hello(folder, interval_ms):
         f"Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Protocol: fleetglass.v1\r\n\r\n"
     )
     path = Path(folder) / "hello"
-    path.write_bytes(request.encode() + masked(json.dumps({**SUBSCRIPTION, "interval_ms": interval_ms}).encode()))
+    path.write_bytes(
+        request.encode() + masked(json.dumps(subscription or {**SUBSCRIPTION, "interval_ms": interval_ms}).encode())
+    )
     return path
 
 

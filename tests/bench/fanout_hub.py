@@ -2,13 +2,14 @@
 
 Prints "port N", then serves; each line "go ROUNDS" on standard input sends so many rows `interval_ms` apart and prints
 "cpu_s X" for that time, process CPU, everything included. `stock` sends the same bytes as everybody does it, with
-`await websocket.send_bytes` over all clients.
+`await websocket.send_bytes` over all clients. `hosts` is a hundred hosts, `lines` are fifty log lines a tick.
 """
 
 import asyncio
 import sys
 import time
 
+import numpy as np
 import uvloop
 from fleetglass_web.app import create_app
 from fleetglass_web.serving import serving
@@ -49,6 +50,33 @@ class Ours:
         return {}
 
 
+class Hosts(Fleet):
+    """A hundred of them, each with a row a tick."""
+
+    def __init__(self):
+        super().__init__()
+        for number in range(100):
+            self.add_host(f"bench-{number:03d}")
+        hosts = np.arange(1, 101, dtype=self.block.hosts.dtype)
+        values = np.repeat(self.block.values, 100, axis=0)
+        for number in hosts.tolist():
+            self.sample(number, {f"cpu.figure_{one}_pct": one for one in range(SERIES)})
+        self.block = self.block._replace(hosts=hosts, time_ms=np.zeros(100), values=values)
+
+
+class Crowd(Ours):
+    def __init__(self, fleet):
+        self.fleet = fleet
+        self.app = create_app(fleet)
+
+
+class Lines(Crowd):
+    async def send(self, tick):
+        texts = (f"2026-11-24T12:00:00.000Z bench-1 GET /items/{tick}/{one} 200 {one} ms\n" for one in range(50))
+        self.fleet.lines(0, "/var/log/app.log", "".join(texts))
+        self.fleet.forget_lines(max(0, len(self.fleet._batches) - 100) or 1)
+
+
 class Stock:
     """Plain Starlette on plain uvicorn."""
 
@@ -87,7 +115,8 @@ async def commands(reader, side, interval_s):
 
 
 async def main():
-    side = Stock() if sys.argv[1] == "stock" else Ours()
+    kinds = {"stock": Stock, "ours": Ours, "hosts": lambda: Crowd(Hosts()), "lines": lambda: Lines(Fleet())}
+    side = kinds[sys.argv[1]]()
     interval_s = int(sys.argv[2]) / 1_000
     reader = asyncio.StreamReader()
     await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)

@@ -5,12 +5,13 @@
  *       bare send() loop, INTERVAL_MS apart. Prints "us_per_send X": CPU time, user and system, of the loops.
  *       A frame begins with the time at which its round began, for the reader's figures.
  *
- *   fanout_reference read PORT COUNT FILE STOPPED
+ *   fanout_reference read PORT COUNT FILE STOPPED [storm]
  *       Open COUNT sockets to 127.0.0.1:PORT. With a FILE ("-": none), first send its bytes (a WebSocket handshake, and
  *       after its answer a subscription). Prints "ready" when each socket has got bytes (or is open, without a FILE), then reads and
  *       discards what comes, with epoll. The first STOPPED sockets are never read after "ready". Ends when standard
  *       input closes, with "bytes X reads Y closed Z p50_ms P p99_ms Q":
- *       how late frames were after the moment that stands in them.
+ *       how late frames were after the moment that stands in them. A "bench-000" in FILE becomes one of a hundred hosts.
+ *       As a "storm" all handshakes are sent before the first answer is read, and a socket is ready when samples came.
  *
  * As cheap as a load can be, so that what is measured is the sender.
  */
@@ -98,12 +99,24 @@ static int open_one(int port) {
     return fd;
 }
 
-/* The handshake, its answer, then what follows it: no client may send a frame before the answer. */
-static void greet(int fd, const char *hello, size_t bytes) {
-    size_t handshake = (size_t)((char *)memmem(hello, bytes, "\r\n\r\n", 4) - hello) + 4;
-    char answer[4096];
-    size_t got = 0;
+static size_t handshake_of(const char *hello, size_t bytes) {
+    return (size_t)((char *)memmem(hello, bytes, "\r\n\r\n", 4) - hello) + 4;
+}
+
+static void knock(int fd, const char *hello, size_t bytes) {
+    size_t handshake = handshake_of(hello, bytes);
     if (write(fd, hello, handshake) != (ssize_t)handshake) die("write");
+}
+
+/* The handshake's answer, then what follows it: no client may send a frame before the answer. */
+static void greet(int fd, char *hello, size_t bytes, int number) {
+    size_t handshake = handshake_of(hello, bytes);
+    char answer[4096], digits[4], *host = memmem(hello, bytes, "bench-0", 7);
+    size_t got = 0;
+    if (host) {
+        snprintf(digits, sizeof digits, "%03d", number % 100);
+        memcpy(host + 6, digits, 3);
+    }
     while (got < 4 || memcmp(answer + got - 4, "\r\n\r\n", 4)) {
         if (got == sizeof answer || read(fd, answer + got, 1) != 1) die("handshake");
         got++;
@@ -111,7 +124,7 @@ static void greet(int fd, const char *hello, size_t bytes) {
     if (bytes > handshake && write(fd, hello + handshake, bytes - handshake) != (ssize_t)(bytes - handshake)) die("write");
 }
 
-static int read_mode(int port, int count, const char *file, int stopped) {
+static int read_mode(int port, int count, const char *file, int stopped, int is_storm) {
     static char hello[1 << 16], buffer[1 << 16];
     size_t hello_bytes = 0;
     if (strcmp(file, "-")) {
@@ -125,9 +138,14 @@ static int read_mode(int port, int count, const char *file, int stopped) {
     int *sockets = malloc(sizeof(int) * (size_t)count);
     int waiting = hello_bytes ? count : 0;
     struct epoll_event event;
-    for (int i = 0; i < count; i++) {
+    for (int i = 0; i < count && is_storm; i++) {
         sockets[i] = open_one(port);
-        if (hello_bytes) greet(sockets[i], hello, hello_bytes);
+        knock(sockets[i], hello, hello_bytes);
+    }
+    for (int i = 0; i < count; i++) {
+        if (!is_storm) sockets[i] = open_one(port);
+        if (hello_bytes && !is_storm) knock(sockets[i], hello, hello_bytes);
+        if (hello_bytes) greet(sockets[i], hello, hello_bytes, i);
         fcntl(sockets[i], F_SETFL, O_NONBLOCK);
         event.events = EPOLLIN;
         event.data.u32 = (uint32_t)i;
@@ -180,7 +198,9 @@ static int read_mode(int port, int count, const char *file, int stopped) {
                 timed++;
             }
             /* The handshake's answer and the first frames may come in pieces: ready after the first binary frame. */
-            if (!is_ready && !seen[i] && memchr(buffer, 0x82, (size_t)got)) {
+            int has_come = is_storm ? memmem(buffer, (size_t)got, MARK, sizeof MARK - 1) != NULL
+                                    : memchr(buffer, 0x82, (size_t)got) != NULL;
+            if (!is_ready && !seen[i] && has_come) {
                 seen[i] = 1;
                 waiting--;
             }
@@ -194,8 +214,8 @@ static int read_mode(int port, int count, const char *file, int stopped) {
 int main(int argc, char **argv) {
     if (argc == 6 && !strcmp(argv[1], "send"))
         return send_mode(atoi(argv[2]), atoi(argv[3]), atoi(argv[4]), atoi(argv[5]));
-    if (argc == 6 && !strcmp(argv[1], "read"))
-        return read_mode(atoi(argv[2]), atoi(argv[3]), argv[4], atoi(argv[5]));
+    if ((argc == 6 || argc == 7) && !strcmp(argv[1], "read"))
+        return read_mode(atoi(argv[2]), atoi(argv[3]), argv[4], atoi(argv[5]), argc == 7);
     fprintf(stderr, "usage: see the head of fanout_reference.c\n");
     return 2;
 }
