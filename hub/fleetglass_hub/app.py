@@ -86,6 +86,9 @@ class Hub:
         loaded = self._recorder.load(TOTAL_BYTES // 4)
         first_seq = loaded.tail[0].seq - 1 if loaded.tail else loaded.next_seq - 1
         self._ring = LineRing(first_seq)
+        # Before their lines: what a stream had up to the floor is not here, and a client that comes back is told.
+        for stream in loaded.streams:
+            self._ring.know(stream.host, stream.stream, stream.path)
         began_ms = now_ms()
         self._fleet.load(loaded.hosts, loaded.schemas, began_ms)
         self._fleet.load_rows(loaded.rows, began_ms)
