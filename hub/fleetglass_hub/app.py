@@ -102,7 +102,8 @@ class Hub:
         self._ring.last_seq = loaded.next_seq - 1
         self.view = LocalView(
             hub_id,
-            int(began_ms / 1_000) & 0xFFFF_FFFF,
+            # In ms: a hub that is killed can be back within the second.
+            int(began_ms) & 0xFFFF_FFFF,
             self._fleet,
             self._ring,
             self._recorder,
