@@ -51,6 +51,7 @@ ROUTES = (
     Route("/api/v1/stream/metrics", stream.get_stream_metrics, methods=["GET"]),
     Route("/api/v1/poll", poll.get_poll, methods=["GET"]),
     WebSocketRoute("/api/v1/live", websocket.live),
+    Route("/api/v1/live", websocket.needs_upgrade, methods=["GET"]),
     Route("/api/v1/openapi.json", openapi.get_openapi, methods=["GET"]),
     Route("/api/v1/stream/live", session.get_stream_live, methods=["GET"]),
     Route("/api/v1/live/poll", session.get_live_poll, methods=["GET"]),
@@ -62,6 +63,7 @@ ROUTES = (
     Route("/healthz", health.get_healthz, methods=["GET"]),
     Route("/readyz", health.get_readyz, methods=["GET"]),
     Route("/{path:path}", get_dashboard, methods=["GET"]),
+    WebSocketRoute("/{path:path}", websocket.elsewhere),
 )
 
 

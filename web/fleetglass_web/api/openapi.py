@@ -157,7 +157,10 @@ def _live_paths() -> Map:
     body = {"required": True, "content": {"application/x-ndjson": {}}}
     named = [{"$ref": "#/components/parameters/session"}]
     answer = _object(session=_TEXT, number=_WHOLE, messages=_list({"type": "object"}))
+    problem = {"$ref": "#/components/responses/Problem"}
+    upgrade = {"101": {"description": "It is a WebSocket from here on"}, "426": problem, "default": problem}
     return {
+        "/api/v1/live": {"get": {"summary": "The live protocol", "parameters": [], "responses": upgrade}},
         "/api/v1/stream/live": _get("What the live protocol says, as events", "", ("text/event-stream",), None),
         "/api/v1/live/poll": _get("The same, in answers", "session since wait", ("application/json",), answer),
         "/api/v1/live/say": {

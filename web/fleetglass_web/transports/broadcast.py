@@ -28,7 +28,7 @@ from websockets.extensions.permessage_deflate import PerMessageDeflate
 from fleetglass_web.live.channel import Group, write_all_plain
 from fleetglass_web.live.reading import Reading
 from fleetglass_web.live.subscriber import Subscriber
-from fleetglass_web.transports import deflate, kernelbuffer
+from fleetglass_web.transports import deflate, handshake, kernelbuffer
 
 log = logging.getLogger(__name__)
 
@@ -63,6 +63,7 @@ class BroadcastProtocol(WebSocketsSansIOProtocol):
         is_tls = transport.get_extra_info("ssl_object") is not None
         self.fd = -1 if is_tls else kernelbuffer.descriptor(transport)
         self._reading = Reading()
+        self.conn.reject = handshake.refused  # type: ignore[method-assign]  # uvicorn makes it, of the library's class
         if self.fd >= 0 and sys.platform == "linux":
             # Only `getsockopt` is called on it; `_leave` detaches it, so that it never closes the descriptor.
             self._socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, self.fd)
@@ -124,6 +125,10 @@ class BroadcastProtocol(WebSocketsSansIOProtocol):
         if self._subscriber is not None:
             self._subscriber.awaits_pong = False
         super().data_received(data)
+        if not self.handshake_initiated and self.conn.handshake_exc is not None:
+            # A handshake that the library could not read: its answer lies there, and uvicorn leaves it.
+            self.transport.write(b"".join(self.conn.data_to_send()))
+            self.transport.close()
 
     def pause_writing(self) -> None:
         """The transport's buffer holds something."""

@@ -7,6 +7,8 @@ import asyncio
 import contextlib
 import logging
 
+from starlette.requests import Request
+from starlette.responses import Response
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from fleetglass_web.api.problems import Problem
@@ -131,3 +133,18 @@ async def live(websocket: WebSocket) -> None:
     with places.one(websocket):
         await websocket.accept(subprotocol)
         await serve(websocket, pulse, subprotocol)
+
+
+async def needs_upgrade(_request: Request) -> Response:
+    """The same address by plain HTTP: `curl`, or a proxy that does not pass the upgrade on."""
+    detail = (
+        f"this is a WebSocket: connect to ws:// or wss:// with the subprotocol {' or '.join(SUBPROTOCOLS)}. If you "
+        "did, a proxy on the way dropped the Upgrade header. By plain HTTP: /api/v1/stream/logs, "
+        "/api/v1/stream/metrics, /api/v1/poll, or the same messages at /api/v1/stream/live and /api/v1/live/poll"
+    )
+    raise Problem(426, detail, {"upgrade": "websocket", "connection": "upgrade"})
+
+
+async def elsewhere(websocket: WebSocket) -> None:
+    """A WebSocket at any other address."""
+    raise Problem(404, f"no WebSocket is at {websocket.url.path[:120]!r}; the live protocol is at /api/v1/live")
