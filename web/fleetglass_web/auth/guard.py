@@ -1,11 +1,16 @@
 """The first door: refuses foreign hosts and origins, adds the headers of every answer, catches our own faults."""
 
+import logging
+
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from fleetglass_web.api.problems import Problem, on_failure
 from fleetglass_web.auth.login import Login, problem_of
 from fleetglass_web.auth.origin import OriginPolicy
+
+log = logging.getLogger(__name__)
 
 # What a page of ours may load: its own files. Svelte's and uPlot's styles set style attributes and one sheet by
 # script; a style element with a fixed hash would break with each build, so styles may be inline, scripts may not.
@@ -62,6 +67,8 @@ class Guard:
         if problem is None:
             try:
                 await self.app(scope, receive, with_headers)
+            except ClientDisconnect:
+                log.debug("who asked for %s went away before the question was whole", scope["path"])
             except Exception as error:  # a fault of ours is one answer and one log entry, here
                 if is_started or scope["type"] == "websocket":
                     raise

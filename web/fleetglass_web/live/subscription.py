@@ -127,6 +127,12 @@ def _decode(data: str | bytes) -> dict[str, Any]:  # any: the client may have se
         raise ClientError(f"the message is longer than {MESSAGE_BYTES_MAX:,} bytes; split it into more subscriptions")
     try:
         raw = msgspec.json.decode(data) if isinstance(data, str) else msgspec.msgpack.decode(data)
+    except UnicodeEncodeError as error:  # shells keep what is not UTF-8 as surrogates
+        byte = ord(error.object[error.start]) & 0xFF
+        raise ClientError(
+            f"a text message is JSON in UTF-8, and the byte 0x{byte:02x} at character {error.start + 1} is not; "
+            "send MessagePack in a binary message"
+        ) from None
     except (msgspec.DecodeError, RecursionError, ValueError) as error:
         raise ClientError(f"not {form}: {error}; send one map, as in {_EXAMPLE}") from None
     if not isinstance(raw, dict) or not all(isinstance(key, str) for key in raw):

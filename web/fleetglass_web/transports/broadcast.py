@@ -1,4 +1,4 @@
-"""Uvicorn's WebSocket protocol with a way below ASGI: a ready-made frame, written by the kernel call itself.
+"""A WebSocket protocol with a way below ASGI: a ready-made frame, written by the kernel call itself.
 
 ASGI's `websocket.send` costs a coroutine, a map, a new frame with its own copy of the payload and a transport's
 buffer, for every client. A fleet's frame is the same for all, so this protocol offers itself as the ASGI extension
@@ -21,14 +21,14 @@ from collections.abc import Callable
 from itertools import repeat
 from typing import Any
 
-from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.exceptions import InvalidState
 from websockets.extensions.permessage_deflate import PerMessageDeflate
 
 from fleetglass_web.live.channel import Group, write_all_plain
 from fleetglass_web.live.reading import Reading
 from fleetglass_web.live.subscriber import Subscriber
-from fleetglass_web.transports import deflate, handshake, kernelbuffer
+from fleetglass_web.transports import deflate, kernelbuffer
+from fleetglass_web.transports.manners import MannersProtocol
 
 log = logging.getLogger(__name__)
 
@@ -43,7 +43,7 @@ TCP_INFO = struct.Struct("=120xQ72xQ20xI")
 CLOSE_WAIT_S = 5.0
 
 
-class BroadcastProtocol(WebSocketsSansIOProtocol):
+class BroadcastProtocol(MannersProtocol):
     """One WebSocket connection, and the `Sink` of its subscriber."""
 
     fd = -1  # -1: no way below the transport
@@ -63,7 +63,6 @@ class BroadcastProtocol(WebSocketsSansIOProtocol):
         is_tls = transport.get_extra_info("ssl_object") is not None
         self.fd = -1 if is_tls else kernelbuffer.descriptor(transport)
         self._reading = Reading()
-        self.conn.reject = handshake.refused  # type: ignore[method-assign]  # uvicorn makes it, of the library's class
         if self.fd >= 0 and sys.platform == "linux":
             # Only `getsockopt` is called on it; `_leave` detaches it, so that it never closes the descriptor.
             self._socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, self.fd)
@@ -114,21 +113,11 @@ class BroadcastProtocol(WebSocketsSansIOProtocol):
         if scope is not None:
             scope["extensions"][EXTENSION] = {"sink": self}
 
-    async def send(self, message: Any) -> None:  # any: an ASGI event
-        """As uvicorn sends; a refusal with an answer of its own is a handshake that is over, and no error."""
-        await super().send(message)
-        if message["type"] == "websocket.http.response.body" and not message.get("more_body", False):
-            self.handshake_complete = True
-
     def data_received(self, data: bytes) -> None:
         """Whatever a browser says is a sign of life."""
         if self._subscriber is not None:
             self._subscriber.awaits_pong = False
         super().data_received(data)
-        if not self.handshake_initiated and self.conn.handshake_exc is not None:
-            # A handshake that the library could not read: its answer lies there, and uvicorn leaves it.
-            self.transport.write(b"".join(self.conn.data_to_send()))
-            self.transport.close()
 
     def pause_writing(self) -> None:
         """The transport's buffer holds something."""

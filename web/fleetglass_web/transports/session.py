@@ -79,7 +79,7 @@ class LiveSession:
 
     def hear(self, line: bytes) -> None:
         """One message of the client."""
-        self.pulse.exchange.receive(self.subscriber, line.decode("utf-8", "replace"), self.pulse.view.now_ms())
+        self.pulse.exchange.receive(self.subscriber, line.decode("utf-8", "surrogateescape"), self.pulse.view.now_ms())
         self.pulse.arm()
 
     def rest(self) -> None:
