@@ -39,6 +39,7 @@ class StreamingHttpProtocol(H11Protocol):
         super().connection_made(transport)
         kernelbuffer.bound(transport)
         self._is_refused = False
+        self._is_upgraded = False
         self._is_silent = True  # nothing has come: browsers open connections that they may need
         self._deadline: TimerHandle | None = self.loop.call_later(REQUEST_S, self._too_slow)
 
@@ -55,11 +56,12 @@ class StreamingHttpProtocol(H11Protocol):
         super().data_received(data)
         if self.cycle is not None and not self.cycle.more_body and not self.cycle.response_complete:
             self._let_be()
-        elif self._deadline is None:
+        elif self._deadline is None and not self._is_upgraded:
             self._deadline = self.loop.call_later(REQUEST_S, self._too_slow)
 
     def handle_websocket_upgrade(self, event: h11.Request) -> None:
         """From here on `exchange` says who has been silent for too long."""
+        self._is_upgraded = True
         self._let_be()
         super().handle_websocket_upgrade(event)
 

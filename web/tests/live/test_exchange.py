@@ -392,3 +392,39 @@ def test_forms_that_take_nothing_back_leave_unfinished_lines_out(world, form):
     assert sink.frames == []
     world.view.lines(0, "/a.log", "half and half\n")
     assert b"half and half" in sink.frames[0]
+
+
+def test_what_waits_for_a_full_socket_is_never_sent_after_unsubscribe(world):
+    world.view.sample(0, {"cpu.user_pct": 1.0})
+    client = world.client(hosts="*", logs={"path": "*"})
+    world.say(client, {"op": "subscribe", "id": 2, "hosts": "*", "series": ["cpu.*"]})
+    world.say(client, {"op": "subscribe", "id": 3, "hosts": "web-*", "logs": {"path": "*"}})
+    client.test_sink.is_full = True
+    for number in range(3):
+        world.view.lines(0, "/a.log", f"line {number}\n")
+        world.view.sample(0, {"cpu.user_pct": float(number)})
+        world.wait(1_000)
+    world.view.change_host(0, labels={"role": "web"})
+    world.view.gap(Gap(0, 1, "/a.log", 0.0, 1_000.0, 12, None, "file-gone"))
+    client.test_sink.frames.clear()
+    for about in (1, 2):
+        world.say(client, {"op": "unsubscribe", "id": about})
+    client.test_sink.is_full = False
+    client.drained(world.view.now_ms())
+    world.wait(5_000)
+    got = world.got(client)
+    assert {message["ch"] for message in got} == {client.channels[3].number}
+    assert [message["op"] for message in got].count("lines") == 3
+
+
+def test_one_of_two_equal_subscriptions_ends_and_the_other_goes_on(world):
+    client = world.client(hosts="*", logs={"path": "*"})
+    world.say(client, {"op": "subscribe", "id": 2, "hosts": "*", "logs": {"path": "*"}})
+    world.say(client, {"op": "unsubscribe", "id": 1})
+    client.test_sink.frames.clear()
+    world.view.lines(0, "/a.log", "one\n")
+    assert [message["op"] for message in world.got(client)] == ["lines"]
+    world.say(client, {"op": "unsubscribe", "id": 2})
+    client.test_sink.frames.clear()
+    world.view.lines(0, "/a.log", "two\n")
+    assert world.got(client) == []

@@ -285,6 +285,27 @@ def test_a_request_that_never_becomes_whole_holds_no_connection(sent, monkeypatc
     assert [record for record in caplog.records if record.levelname not in ("DEBUG", "INFO")] == []
 
 
+def test_what_stays_open_is_not_taken_for_a_slow_request(monkeypatch):
+    async def story():
+        monkeypatch.setattr(http_module, "REQUEST_S", 0.1)
+        async with (
+            hub() as (view, _, port),
+            httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=5) as client,
+            stranger(port) as live,
+            client.stream("GET", "/api/v1/stream/logs") as answer,
+        ):
+            live.send(text(LOGS))
+            await live.until("hosts")
+            polled = await client.get("/api/v1/live/poll")
+            waited = await client.get(f"/api/v1/live/poll?session={polled.json()['session']}&since=1&wait=1")
+            assert waited.status_code == 200
+            view.lines(0, "/a.log", "still here\n")
+            assert await live.until("lines")
+            assert await anext(answer.aiter_lines()) == "still here"
+
+    run(story)
+
+
 def test_a_request_whose_sender_goes_away_is_no_fault_of_ours(caplog):
     async def story():
         async with hub() as (_, app, port), httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
