@@ -10,7 +10,7 @@ In: decoded messages and the hub's clock. Out: rows, lines, gaps and events, in 
 begin anew.
 """
 
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from fleetglass_proto import limits, typed
 from fleetglass_proto.messages import BatchFlag, EventKind, Field, RejectCode
@@ -19,6 +19,8 @@ from fleetglass_web.view import Gap, LineBatch
 from fleetglass_hub.fleet.fleet import Fleet
 from fleetglass_hub.fleet.member import Member
 from fleetglass_hub.history.recorder import EventRecord
+from fleetglass_hub.ingest import linerate
+from fleetglass_hub.ingest.linerate import LineRate
 from fleetglass_hub.ingest.refusal import Refusal
 from fleetglass_hub.ingest.streams import FileState, HostStreams, StreamState
 
@@ -55,6 +57,15 @@ class Intake(Protocol):
         """A list of series that was never met before."""
 
 
+class _Schema(NamedTuple):
+    """What a number of the agent means. `wide` has the rates of its lines behind its own series, if it has lines."""
+
+    number: int
+    row_bytes: int
+    series: tuple[str, ...]
+    wide: int | None
+
+
 class Session:
     """The hub's side of one conversation.
 
@@ -64,7 +75,7 @@ class Session:
     """
 
     __slots__ = (
-        "_files", "_resent_ms", "_schemas", "_streams", "_told", "_truncated_bytes", "commit_sent_ms",
+        "_files", "_rate", "_resent_ms", "_schemas", "_streams", "_told", "_truncated_bytes", "commit_sent_ms",
         "committed_bytes", "credit",
         "heard_ms", "intake", "is_over", "known", "member", "peer", "received_bytes", "routing_id", "run_id",
         "samples_told_ms", "untold",
@@ -98,7 +109,8 @@ class Session:
         self._truncated_bytes: dict[int, int] = {}  # file -> lost bytes that were told as a gap
         self.is_over = False
         self._resent_ms = resent_ms
-        self._schemas: dict[int, tuple[int, int]] = {}  # the agent's number -> the hub's, bytes of a row
+        self._schemas: dict[int, _Schema] = {}
+        self._rate: LineRate | None = None  # of a host that follows something
         self._streams: dict[int, StreamState] = {}
         self._files: dict[int, FileState] = {}
 
@@ -108,10 +120,19 @@ class Session:
             raise Refusal(
                 RejectCode.LIMIT, f"more than {SCHEMAS_PER_SESSION} schemas in one session; start a new one", 1_000
             )
-        number, is_new = self.intake.fleet.intern(message.series)
+        number = self._number(message.series)
+        wide = None if self._rate is None else self._wide(message.series)
+        self._schemas[message.schema_id] = _Schema(number, 4 * len(message.series), message.series, wide)
+
+    def _number(self, series: tuple[str, ...]) -> int:
+        number, is_new = self.intake.fleet.intern(series)
         if is_new:
-            self.intake.schema_is_new(number, message.series)
-        self._schemas[message.schema_id] = number, 4 * len(message.series)
+            self.intake.schema_is_new(number, series)
+        return number
+
+    def _wide(self, series: tuple[str, ...]) -> int | None:
+        with_rates = linerate.widened(series)
+        return None if with_rates is None else self._number(with_rates)
 
     def frame(self, message: typed.Frame, now_ms: float) -> None:
         """Samples and lines. This is the hub's hottest path: one call a host-frame."""
@@ -123,13 +144,19 @@ class Session:
             schema = self._schemas.get(sample.schema_id)
             if schema is None:
                 raise _malformed("frame.samples", f"names schema {sample.schema_id}, which was not announced")
-            if len(sample.values) != schema[1]:
+            if len(sample.values) != schema.row_bytes:
                 raise _malformed(
                     "frame.samples",
-                    f"has {len(sample.values)} bytes of values; schema {sample.schema_id} has {schema[1]}",
+                    f"has {len(sample.values)} bytes of values; schema {sample.schema_id} has {schema.row_bytes}",
                 )
-            if not self._resent_ms or sample.time_ms not in self._resent_ms:
-                fleet.add_row(member.host, schema[0], sample.time_ms, sample.values)
+            if self._resent_ms and sample.time_ms in self._resent_ms:
+                continue
+            if schema.wide is None or self._rate is None:
+                fleet.add_row(member.host, schema.number, sample.time_ms, sample.values)
+            else:
+                # Only the last one is of now; those before it waited, and nobody read lines at their time.
+                rates = self._rate.at(sample.time_ms) if sample is message.samples[-1] else linerate.UNKNOWN
+                fleet.add_row(member.host, schema.wide, sample.time_ms, sample.values + rates)
         for batch in message.batches:
             self._lines(batch, now_ms)
 
@@ -166,6 +193,9 @@ class Session:
             self.committed_bytes += length
         else:
             state.received = batch.end
+            if self._rate is not None:
+                self._rate.take(data, state.cut)
+            state.cut = cut
         self.intake.take_lines(lines, state, self, length)
 
     def offsets(self) -> list[tuple[int, int, int]]:
@@ -191,6 +221,9 @@ class Session:
         match message.kind:
             case EventKind.STREAM_UP:
                 self._stream_up(message)
+            case EventKind.STREAM_DOWN:
+                if self._rate is not None and message.stream is not None:
+                    self._rate.left(message.stream)
             case EventKind.FILE_UP:
                 self._file_up(message)
             case EventKind.FILE_END:
@@ -233,6 +266,11 @@ class Session:
             self.intake.stream_is_new(stream)
         self._streams[message.stream] = stream
         self._count_streams()
+        if self._rate is None:
+            self._rate = LineRate()
+            for known, schema in self._schemas.items():
+                self._schemas[known] = schema._replace(wide=self._wide(schema.series))
+        self._rate.followed(message.stream)
 
     def _count_streams(self) -> None:
         if self.member.streams != len(self._streams):
@@ -275,6 +313,7 @@ class Session:
             raise self._hole(state, start)
         lost = end - max(start, state.received)
         state.received = end
+        state.cut = False
         why = str(message.fields.get("why", ""))
         if why == "truncated":
             self._truncated_bytes[state.file] = self._truncated_bytes.get(state.file, 0) + lost

@@ -21,7 +21,7 @@ _FILE_BYTES = 60
 class FileState:
     """One file."""
 
-    __slots__ = ("committed", "dev", "ended", "file", "fp", "fp_count", "inode", "received", "stream")
+    __slots__ = ("committed", "cut", "dev", "ended", "file", "fp", "fp_count", "inode", "received", "stream")
 
     def __init__(self, stream: "StreamState", file: int, start: int) -> None:
         self.stream = stream
@@ -32,6 +32,7 @@ class FileState:
         self.fp = b""
         self.received = start
         self.committed = start
+        self.cut = False  # what was received last was a piece of a line: the next batch goes on with it
         self.ended = False
 
     def record(self) -> FileRecord:

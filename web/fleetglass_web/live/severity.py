@@ -3,10 +3,17 @@
 Looked for in the first `HEAD_BYTES` of a line, in this order: a JSON `level`, a bracketed or upper-case level word, a
 syslog priority `<n>`, an HTTP status in an access log, and at last words such as "panic" or "failed". All by RE2, one
 `Set` search a line, linear in its length.
+
+Where only the number of bad lines is asked for, `count_errors` searches whole blocks: a line that holds no word of an
+error costs no step of its own.
+
+    lines   │ fine │ fine │ ERROR │ failed │ fine │ INFO: 0 failed │ fine │
+    runs                  └── no other word ──┘   └── asked alone ─┘
 """
 
 from collections.abc import Iterable
 
+import numpy as np
 import re2
 
 SEVERITIES = ("fatal", "error", "warn", "info", "debug", "other")
@@ -14,6 +21,10 @@ SEVERITIES = ("fatal", "error", "warn", "info", "debug", "other")
 HEAD_BYTES = 512
 
 _OTHER = len(SEVERITIES) - 1
+_NEWLINE = 10
+_WORST_GOOD = SEVERITIES.index("warn")
+# The words of this rank and later ones decide only where no error is named: `_patterns`.
+_LAST_RANK_OF_ERRORS = 4
 
 # (severity, rank, pattern): the lowest rank that matches decides, then the worst severity.
 _WORDS = {
@@ -66,12 +77,18 @@ def _patterns() -> list[tuple[int, int, str]]:
     return found
 
 
+def _options() -> re2.Options:
+    options = re2.Options()
+    options.log_errors = False
+    options.never_capture = True
+    # Byte by byte: what is no UTF-8 is no letter either, and hides no word beside it.
+    options.encoding = re2.Options.Encoding.LATIN1
+    return options
+
+
 class _Detector:
     def __init__(self) -> None:
-        options = re2.Options()
-        options.log_errors = False
-        options.never_capture = True
-        self._set = re2.Set.SearchSet(options)
+        self._set = re2.Set.SearchSet(_options())
         ranked = sorted(_patterns())
         self._severity = [severity for _rank, severity, _pattern in ranked]
         for _rank, _severity, pattern in ranked:
@@ -83,7 +100,43 @@ class _Detector:
         return self._severity[min(hits)] if hits else _OTHER
 
 
+class _Blocks:
+    """Finds the bad lines of a block: 0.12 us a line of 115 bytes where all is well, 0.5 us where every line is an
+    error; one `Set` search a line takes 0.7 and 0.9.
+    """
+
+    def __init__(self) -> None:
+        options = _options()
+        options.max_mem = 64 << 20
+        ranked = sorted(_patterns())
+        bad = "|".join(_within_a_line(text) for _rank, severity, text in ranked if severity < _WORST_GOOD)
+        good = "|".join(
+            _within_a_line(text)
+            for rank, severity, text in ranked
+            if severity >= _WORST_GOOD and rank < _LAST_RANK_OF_ERRORS
+        )
+        self._runs = re2.compile(f"(?m)^(?:.*(?:{bad}).*\n)+".encode(), options)
+        self._good = re2.compile(f"(?m)(?:{good})".encode(), options)
+
+    def count(self, block: bytes) -> int:
+        found = 0
+        for run in self._runs.finditer(block):
+            start, end = run.span()
+            if self._good.search(block, start, end) is None:
+                found += block.count(b"\n", start, end)
+            else:
+                found += sum(count(block[start : end - 1].split(b"\n"))[:_WORST_GOOD])
+        return found
+
+
+def _within_a_line(pattern: str) -> str:
+    """A pattern as a part of a larger one, that does not reach over a line's end."""
+    text = pattern.removeprefix("(?i)").replace("[^A-Za-z0-9_]", r"[^A-Za-z0-9_\n]").replace(r"\s", r"[ \t\r\f\v]")
+    return f"(?i:{text})" if pattern.startswith("(?i)") else f"(?:{text})"
+
+
 _DETECTOR = _Detector()
+_BLOCKS = _Blocks()
 
 
 def severity(line: bytes) -> str:
@@ -98,3 +151,24 @@ def count(lines: Iterable[bytes]) -> list[int]:
     for line in lines:
         counts[one(line)] += 1
     return counts
+
+
+def count_errors(block: bytes) -> tuple[int, int]:
+    """How many lines a block has, and how many of them are errors or fatal.
+
+    Args:
+        block: whole lines; each ends with a newline.
+    """
+    ends = np.flatnonzero(np.frombuffer(block, np.uint8) == _NEWLINE)
+    long = np.flatnonzero(np.diff(ends, prepend=-1) > HEAD_BYTES + 1)
+    if not len(long):
+        return len(ends), _BLOCKS.count(block)
+    # Of a long line the head alone decides: it is cut out of the block and asked by itself.
+    short, heads, at = [], [], 0
+    for number in long.tolist():
+        start = int(ends[number - 1]) + 1 if number else 0
+        short.append(block[at:start])
+        heads.append(block[start : start + HEAD_BYTES])
+        at = int(ends[number]) + 1
+    short.append(block[at:])
+    return len(ends), _BLOCKS.count(b"".join(short)) + sum(count(heads)[:_WORST_GOOD])

@@ -1,7 +1,10 @@
 import time
 
+import fleetglass_web.live.severity as severity_module
 import pytest
-from fleetglass_web.live.severity import count, severity
+from fleetglass_web.live.severity import count, count_errors, severity
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 
 @pytest.mark.parametrize(
@@ -42,3 +45,29 @@ def test_counting_is_fast():
     started = time.process_time()
     assert count(lines)[3] == 20_000
     assert time.process_time() - started < 1
+
+
+WORDS = st.sampled_from([
+    b"ERROR", b"error", b" failed", b"[info]", b"INFO", b"panic: ", b"<11>", b"<14>", b"\r", b" ", b":", b"\xe9", b"_",
+    "é".encode(), b'"level": "error"', b'"level":\t50', b'" 503 12', b'" 200 12', b"(warn )", b"E1124 23:00:01",
+    b"x" * 509, b"q" * 600, b"11-24 23:00:01.1  1  1 E ", b"\0", b"FATAL", b"level=err", b"\x1b[31m", b"timeout",
+    b"debug",
+])  # fmt: skip
+
+
+@given(st.lists(st.lists(WORDS, max_size=5).map(b"".join), max_size=12))
+@settings(max_examples=400)
+def test_a_block_has_as_many_errors_as_its_lines_alone(lines):
+    block = b"".join(line + b"\n" for line in lines)
+    bad = sum(severity(line.removesuffix(b"\r")) in ("fatal", "error") for line in lines)
+    assert count_errors(block) == (len(lines), bad)
+
+
+def test_a_block_of_an_error_storm_and_one_of_quiet_lines_are_counted_without_a_step_a_line(monkeypatch):
+    asked = []
+    monkeypatch.setattr(severity_module, "count", lambda lines: asked.append(len(lines)) or count(lines))
+    quiet, bad, said = b"GET /index took 12 ms\n", b"ERROR db: query failed\n", b"INFO retry: 0 failed\n"
+    assert count_errors(quiet * 1_000 + bad * 1_000 + quiet) == (2_001, 1_000)
+    assert asked == []
+    assert count_errors(quiet + said + bad + quiet) == (4, 1)
+    assert asked == [2]
