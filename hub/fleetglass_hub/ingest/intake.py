@@ -162,7 +162,7 @@ class Intake:
                 case typed.Hello():
                     self._hello(routing_id, message, peer, now_ms)
                 case typed.Bye():
-                    self._bye(session, message)
+                    self._bye(session, message, now_ms)
         except ProtocolError as problem:
             self._refuse(routing_id, peer, Refusal(RejectCode.MALFORMED, str(problem), 1_000), now_ms)
         except Refusal as refusal:
@@ -185,7 +185,9 @@ class Intake:
             return
         self._send(routing_id, codec.encode(refusal.reject()))
 
-    def _bye(self, session: Session, message: typed.Bye) -> None:
+    def _bye(self, session: Session, message: typed.Bye, now_ms: float) -> None:
+        # Its last frame may still wait: placed after the goodbye it would make the host live again.
+        self.place(now_ms)
         log.info("host %s left: %s", session.member.name, message.why[:200])
         self._end(session)
         self.fleet.left(session.member.host)

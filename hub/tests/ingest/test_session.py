@@ -357,6 +357,18 @@ def test_samples_that_are_sent_again_after_a_new_hello_stand_once(rooms):
     assert [int(t) for rows in rooms.recorder.rows for t in rows.raw_ms] == [sent, sent - 5_000]
 
 
+def test_a_goodbye_right_behind_a_frame_is_left_and_stays_so(rooms):
+    agent = rooms.agent().hello()
+    agent.schema(1, "cpu.user_pct")
+    frame = messages.Frame(agent.now_ms, (messages.Sample(1, agent.now_ms, floats(1.0)),), ())
+    for message in (frame, messages.Bye(agent.now_ms, "SIGTERM")):  # in one pass: the row is not placed between them
+        rooms.intake.receive(agent.routing_id, codec.encode(message), agent.peer, rooms.now_ms)
+    rooms.intake.finish(rooms.now_ms)
+    rooms.wait(1_000)
+    assert rooms.view.hosts()[0].state is HostState.LEFT
+    assert len(rooms.recorder.rows) == 1
+
+
 def test_a_goodbye_is_left_and_a_frame_afterwards_needs_a_hello(rooms):
     agent = rooms.agent().hello()
     agent.told()
