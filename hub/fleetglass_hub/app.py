@@ -19,21 +19,23 @@ from typing import Any
 
 import uvicorn
 from fleetglass_proto import endpoint as endpoints
-from fleetglass_proto import join, limits, localkey
+from fleetglass_proto import localkey
 from fleetglass_web.app import create_app, uvicorn_config
 from fleetglass_web.auth.login import Login
+from fleetglass_web.query.enrolment import TTL_DEFAULT, EnrolmentError, check_labels, check_tails, parse_ttl
 from fleetglass_web.settings import WebSettings
 from fleetglass_web.transports.server import QuietServer
-from fleetglass_web.view import Gap, LineBatch
+from fleetglass_web.view import EnrolmentStateError, Gap, LineBatch
 
 from fleetglass_hub import control, listening, localagent
 from fleetglass_hub.config import Address, Config, asks_for_login
 from fleetglass_hub.datafolder import DataFolder
+from fleetglass_hub.enrolling import Enrolling, Reach, reach
 from fleetglass_hub.fleet.fleet import Fleet
 from fleetglass_hub.fleet.linering import TOTAL_BYTES, LineRing
 from fleetglass_hub.history import backup
 from fleetglass_hub.history.disk import DiskHistory
-from fleetglass_hub.ingest.enroll import TTL_MAX_MS, TTL_MIN_MS, Enrolment, is_loopback
+from fleetglass_hub.ingest.enroll import Door, is_loopback
 from fleetglass_hub.ingest.gate import Gate
 from fleetglass_hub.ingest.intake import Intake
 from fleetglass_hub.ingest.keys import KeyBook, load_key_pair
@@ -76,8 +78,9 @@ class Hub:
         backup.put_back(folder.path)
         self._keys = load_key_pair(folder.path)
         self._book = KeyBook(folder.path)
-        self._enrolment = Enrolment(self._book)
-        self._gate = Gate(self._enrolment.knows)
+        self._door = Door(self._book)
+        self._enrolling = Enrolling(self._door, self._keys.public, self._reach, now_ms)
+        self._gate = Gate(self._door.knows)
         self._sockets = AgentSockets(config.agents_endpoint, self._keys, self._gate, now_ms)
         self._local_key = ""
         hub_id = self._keys.hub_id
@@ -110,10 +113,11 @@ class Hub:
             now_ms,
             self._order,
             self._forget,
+            self._enrolling,
             self._figures,
         )
         self._intake = Intake(
-            hub_id, self._fleet, self._ring, self._recorder, self._enrolment, self.view, self._sockets.probe
+            hub_id, self._fleet, self._ring, self._recorder, self._door, self.view, self._sockets.probe
         )
         self._intake.load(loaded.streams, loaded.files, dict(loaded.samples_ms))
 
@@ -150,7 +154,10 @@ class Hub:
         names = list(config.host_names)
         if not config.http.is_loopback:
             names += listening.own_names()
-        app = create_app(self.view, WebSettings(hosts=names, origins=config.origins, login=self._login()))
+        settings = WebSettings(
+            hosts=names, origins=config.origins, login=self._login(), is_exposed=not config.http.is_loopback
+        )
+        app = create_app(self.view, settings)
         return _Server(uvicorn_config(app, timeout_graceful_shutdown=BROWSERS_S, timeout_keep_alive=30))
 
     def _login(self) -> Login | None:
@@ -203,7 +210,7 @@ class Hub:
             "frames_total": float(self._intake.frames),
             "frame_bytes_total": float(self._intake.bytes),
             "refused_messages_total": float(self._intake.refused),
-            "refused_enrolments_total": float(self._enrolment.refused),
+            "refused_enrolments_total": float(self._door.refused),
             "refused_handshakes_total": float(self._gate.refused),
             **{f'refusals_total{{reason="{code}"}}': float(n) for code, n in self._intake.refused_by_code.items()},
             'refusals_total{reason="handshake"}': float(self._gate.refused),
@@ -216,6 +223,8 @@ class Hub:
     def _answers(self) -> Mapping[str, control.Answer]:
         return {
             "enroll": self._enroll,
+            "enrolments": self._enrolments,
+            "revoke": self._revoke,
             "hosts": self._hosts,
             "forget": self._forget_named,
             "doctor": self._doctor,
@@ -223,26 +232,40 @@ class Hub:
         }
 
     async def _enroll(self, question: Mapping[str, Any]) -> Mapping[str, Any]:
-        labels = {str(key): str(value) for key, value in dict(question.get("labels", {})).items()}
-        ttl_ms = float(question.get("ttl_ms", 0))
-        if not TTL_MIN_MS <= ttl_ms <= TTL_MAX_MS or len(labels) > limits.LABELS:
-            raise control.ControlError("--ttl is between 1s and 30d, and there are at most 64 labels")
-        token = self._enrolment.give_token(labels, ttl_ms, now_ms())
-        where = self._public_endpoint()
-        return {
-            "join": join.encode(join.Join(str(where), self._keys.public, token)),
-            "endpoint": str(where),
-            "is_loopback": where.is_loopback,
-            "ttl_ms": ttl_ms,
-        }
+        try:
+            labels = check_labels({str(key): str(value) for key, value in dict(question.get("labels", {})).items()})
+            tails = check_tails([str(glob) for glob in question.get("tail", [])])
+            made = self._enrolling.enrol(labels, parse_ttl(str(question.get("ttl", TTL_DEFAULT))), tails)
+        except (EnrolmentError, EnrolmentStateError) as problem:
+            raise control.ControlError(str(problem)) from problem
+        where = self._reach()
+        told = {"endpoint": str(where.endpoint), "note": where.note}
+        return {"id": made.enrolment.id, "line": made.line, "install": made.install, **told}
 
-    def _public_endpoint(self) -> endpoints.Endpoint:
-        if self.config.public:
-            return endpoints.parse(self.config.public)
-        host = self.config.agents.host
-        if host in ("0.0.0.0", "::"):  # noqa: S104 - a comparison
-            host = listening.own_name()
-        return endpoints.Endpoint(f"[{host}]" if ":" in host else host, self._sockets.port)
+    def _reach(self) -> Reach:
+        public, host = self.config.public, self.config.agents.host
+        heard = endpoints.Endpoint(f"[{host}]" if ":" in host else host, self._sockets.port)
+        is_any = host in ("0.0.0.0", "::")  # noqa: S104 - a comparison
+        return reach(endpoints.parse(public) if public else None, heard, is_any, listening.own_name)
+
+    async def _enrolments(self, question: Mapping[str, Any]) -> Mapping[str, Any]:  # noqa: ARG002 - nothing to choose
+        names = {host.agent_id: host.name for host in self.view.hosts()}
+        listed = [
+            {**one._asdict(), "labels": dict(one.labels), "used_by": names.get(one.agent_id or "", one.agent_id)}
+            for one in self._enrolling.enrolments().enrolments
+        ]
+        return {"enrolments": listed, "now_ms": now_ms()}
+
+    async def _revoke(self, question: Mapping[str, Any]) -> Mapping[str, Any]:
+        wanted = str(question.get("id", ""))
+        try:
+            self._enrolling.revoke(wanted)
+        except LookupError:
+            said = f"there is no enrolment {wanted[:40]!r}; 'fleetglass-hub enroll --list' shows them"
+            raise control.ControlError(said) from None
+        except EnrolmentStateError as problem:
+            raise control.ControlError(str(problem)) from problem
+        return {}
 
     async def _hosts(self, question: Mapping[str, Any]) -> Mapping[str, Any]:  # noqa: ARG002 - nothing to choose yet
         now = now_ms()

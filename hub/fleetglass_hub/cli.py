@@ -5,11 +5,12 @@ Exit codes: 0 it ended as wished, 1 it could not go on, 2 a setting or an argume
 
 import logging
 import os
-import re
 import sys
 import tomllib
 from collections.abc import Mapping, Sequence
 from typing import Any
+
+from fleetglass_web.query import enrolment
 
 from fleetglass_hub import __version__, config, control, doctor, ownlog
 from fleetglass_hub.config import Arguments, Config, ConfigError
@@ -22,7 +23,9 @@ CONFIG_FILE = "/etc/fleetglass/hub.toml"
 USAGE = """\
 usage: fleetglass-hub run [flags]                        receive agents, serve the dashboard
        fleetglass-hub run --check [flags]                print the effective settings and end
-       fleetglass-hub enroll [--label k=v]... [--ttl 1h] print the one line that joins an agent
+       fleetglass-hub enroll [--label k=v]... [--ttl 1h] [--tail GLOB]...
+                                                         print the one line that joins an agent
+       fleetglass-hub enroll --list | --revoke ID        the lines that wait or were used; take one back
        fleetglass-hub hosts [--json]                     all hosts, their state and age
        fleetglass-hub forget HOST                        delete a host, its key and its history
        fleetglass-hub passwd [--remove]                  set the password that the dashboard asks for
@@ -30,9 +33,6 @@ usage: fleetglass-hub run [flags]                        receive agents, serve t
        fleetglass-hub backup FILE                        history and keys as one file, while the hub runs
        fleetglass-hub --version
 """
-_SPAN = re.compile(r"(\d{1,9})(s|m|h|d)\Z")
-_SPAN_MS = {"s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
-_LABEL_KEY = re.compile(r"[A-Za-z0-9_.-]{1,255}\Z")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -213,33 +213,34 @@ def _nothing_alone(alone: Sequence[str], command: str) -> None:
 
 
 def _enroll(words: list[str]) -> int:
-    found, hub, alone = _split(words, {"--label": True, "--ttl": True})
+    own = {"--label": True, "--ttl": True, "--tail": True, "--list": False, "--revoke": True}
+    found, hub, alone = _split(words, own)
     _nothing_alone(alone, "enroll")
-    labels = dict(_label(text) for text in found.get("--label", []))
-    answer = _ask(hub, {"do": "enroll", "labels": labels, "ttl_ms": _span_ms((found.get("--ttl") or ["1h"])[-1])})
-    print(f"fleetglass-agent run --join {answer['join']}")
-    until = f"valid for {(found.get('--ttl') or ['1h'])[-1]}, for one agent, which will look for {answer['endpoint']}"
-    print(f"({until})", file=sys.stderr)
-    if answer["is_loopback"]:
-        print(
-            "note: this hub hears this machine only; start it with --agents tcp://0.0.0.0:7400 to hear others",
-            file=sys.stderr,
-        )
+    if ("--list" in found or "--revoke" in found) and len(found) > 1:
+        raise ConfigError("enroll --list and enroll --revoke ID stand alone: they make no line")
+    if "--list" in found:
+        answer = _ask(hub, {"do": "enrolments"})
+        print(doctor.enrolments_table(answer["enrolments"], answer["now_ms"]), end="")
+        return 0
+    if "--revoke" in found:
+        for wanted in found["--revoke"]:
+            _ask(hub, {"do": "revoke", "id": wanted})
+            print(f"{wanted} is revoked: nobody joins with its line any more")
+        return 0
+    ttl = (found.get("--ttl") or [enrolment.TTL_DEFAULT])[-1]
+    try:
+        labels = dict(enrolment.parse_label(text) for text in found.get("--label", []))
+        tails = enrolment.check_tails(found.get("--tail", []))
+        enrolment.parse_ttl(ttl)
+    except enrolment.EnrolmentError as problem:
+        raise ConfigError(f"--{problem}") from None
+    answer = _ask(hub, {"do": "enroll", "labels": labels, "ttl": ttl, "tail": tails})
+    print(answer["line"])
+    print(f"(valid for {ttl}, for one agent, which will look for {answer['endpoint']})", file=sys.stderr)
+    print(f"to install it as a service:  {answer['install']}", file=sys.stderr)
+    if answer["note"]:
+        print(f"note: {answer['note']}", file=sys.stderr)
     return 0
-
-
-def _label(text: str) -> tuple[str, str]:
-    key, equals, value = text.partition("=")
-    if not equals or not _LABEL_KEY.match(key) or not value or len(value) > 255:
-        raise ConfigError(f"--label {text[:60]!r}: a label is KEY=VALUE, as in role=db")
-    return key, value
-
-
-def _span_ms(text: str) -> int:
-    found = _SPAN.match(text)
-    if not found or not 1_000 <= int(found[1]) * _SPAN_MS[found[2]] <= 30 * 86_400_000:
-        raise ConfigError(f"--ttl {text[:40]!r}: between 1s and 30d is allowed, written as 90s, 15m, 1h or 2d")
-    return int(found[1]) * _SPAN_MS[found[2]]
 
 
 def _hosts(words: list[str]) -> int:

@@ -143,6 +143,23 @@ def hosts_table(hosts: Sequence[Mapping[str, Any]]) -> str:
         rows.append(
             (host["name"], host["state"], age, host["address"], host["agent_version"], labels, host["agent_id"])
         )
+    return _columns(rows)
+
+
+def enrolments_table(enrolments: Sequence[Mapping[str, Any]], now_ms: float) -> str:
+    """The lines that were made, and who has joined with each."""
+    if not enrolments:
+        return "no line was made; 'fleetglass-hub enroll' makes one\n"
+    rows: list[tuple[str, ...]] = [("ID", "STATE", "USED BY", "LABELS")]
+    for one in enrolments:
+        left_s = (one["expires_ms"] - now_ms) / 1_000
+        state = "used" if one["used_ms"] is not None else f"waits, {left_s:.0f}s left" if left_s > 0 else "expired"
+        labels = ",".join(f"{key}={value}" for key, value in sorted(one["labels"].items())) or "-"
+        rows.append((one["id"], state, one["used_by"] or "-", labels))
+    return _columns(rows)
+
+
+def _columns(rows: Sequence[tuple[str, ...]]) -> str:
     wide = [max(len(row[column]) for row in rows) for column in range(len(rows[0]) - 1)]
     return "".join(
         "  ".join([*(f"{text:{width}}" for text, width in zip(row, wide, strict=False)), row[-1]]) + "\n"

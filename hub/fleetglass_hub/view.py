@@ -13,6 +13,7 @@ from fleetglass_web.view import (
     AggregateQuery,
     Block,
     CursorError,
+    Enrolments,
     Gap,
     GroupSeries,
     Host,
@@ -21,11 +22,13 @@ from fleetglass_web.view import (
     LogQuery,
     MetricQuery,
     MetricSeries,
+    NewEnrolment,
     Resumed,
     Watcher,
 )
 
 from fleetglass_hub import __version__
+from fleetglass_hub.enrolling import Enrolling
 from fleetglass_hub.fleet import aggregate
 from fleetglass_hub.fleet import cursor as cursors
 from fleetglass_hub.fleet.cursor import Cursor
@@ -46,6 +49,7 @@ class LocalView:
         clock: the hub's clock, ms since 1970 UTC.
         order: tells agents how often to sample.
         forget: drops a host from the present.
+        enrolling: makes the lines that join agents.
         figures: the hub's own figures, beside those of the rooms here.
     """
 
@@ -61,6 +65,7 @@ class LocalView:
         clock: Callable[[], float],
         order: Callable[[Sequence[tuple[int, int]]], None],
         forget: Callable[[int], None],
+        enrolling: Enrolling,
         figures: Callable[[], Mapping[str, float]],
     ) -> None:
         self.hub_id = hub_id.hex()
@@ -73,6 +78,7 @@ class LocalView:
         self._clock = clock
         self._order = order
         self._forget = forget
+        self._enrolling = enrolling
         self._figures = figures
         self._interest = Interest()
         self._watchers: list[Watcher] = []
@@ -165,6 +171,20 @@ class LocalView:
             found = await self._recorder.metrics(part)
             parts.append(await asyncio.to_thread(aggregate.past, found, query, part))
         return aggregate.joined(parts, query)
+
+    # Who may send
+
+    async def enrolments(self) -> Enrolments:
+        """See `FleetView`."""
+        return self._enrolling.enrolments()
+
+    async def enrol(self, labels: Mapping[str, str], ttl_ms: int, tails: Sequence[str]) -> NewEnrolment:
+        """See `FleetView`."""
+        return self._enrolling.enrol(labels, ttl_ms, tails)
+
+    async def revoke(self, enrolment: str) -> None:
+        """See `FleetView`."""
+        self._enrolling.revoke(enrolment)
 
     async def forget(self, host: int) -> None:
         """See `FleetView`."""

@@ -63,6 +63,8 @@ def fake(hub, **options):
         (["enroll", "--ttl", "1w"], "between 1s and 30d"),
         (["enroll", "--ttl", "31d"], "between 1s and 30d"),
         (["enroll", "--label", "role"], "KEY=VALUE"),
+        (["enroll", "--tail", "app.log"], "from the root"),
+        (["enroll", "--list", "--ttl", "1h"], "stand alone"),
         (["forget"], "takes one host"),
         (["hosts", "web-1"], "what is 'web-1' for"),
     ],
@@ -184,6 +186,25 @@ def test_enroll_prints_one_line_whose_token_gives_the_labels_once(hub):
     assert hub.hosts()[0]["labels"] == {"role": "db"}
     with FakeAgent(joined.endpoint, joined.server_key, token=joined.token) as thief:
         assert "used already" in thief.refused().message
+
+
+def test_lines_that_wait_are_listed_and_revoked(hub):
+    data = ["--data", str(hub.folder / "data")]
+    assert "no line was made" in command("enroll", "--list", *data).stdout
+    printed = command("enroll", "--label", "role=db", "--tail", "/var/log/a b/*.log", *data)
+    assert printed.stdout.rstrip().endswith("--tail '/var/log/a b/*.log'")
+    assert "sudo sh deploy/install.sh --join fg1." in printed.stderr
+    listed = command("enroll", "--list", *data).stdout
+    assert printed.stdout.split()[3] not in listed
+    number = listed.splitlines()[1].split()[0]
+    assert "waits" in listed
+    assert "role=db" in listed
+    assert command("enroll", "--revoke", number, *data).returncode == 0
+    assert "no line was made" in command("enroll", "--list", *data).stdout
+    one_sentence(command("enroll", "--revoke", "nothing", *data), 1, "there is no enrolment 'nothing'")
+    joined = join.decode(printed.stdout.split()[3])
+    with FakeAgent(joined.endpoint, joined.server_key, token=joined.token) as late:
+        assert "revoked" in late.refused().message
 
 
 def test_the_doctor_finds_nothing_wrong_and_then_a_lost_host_and_an_open_key(hub):

@@ -3,6 +3,7 @@
 import struct
 
 import pytest
+from fleetglass_proto import join
 from fleetglass_web.viewchecks import FleetViewChecks
 from harness.rooms import Rooms
 
@@ -20,6 +21,12 @@ class RoomsStage:
     def join(self, name, labels):
         agent = self.rooms.agent(name=name)
         agent.hello(labels=dict(labels))
+        self._agents[agent.host] = agent
+        return agent.host
+
+    def join_with(self, new, name):
+        token = join.decode(new.join).token
+        agent = self.rooms.agent(name=name, address="10.0.0.7").hello(labels={}, token=token)
         self._agents[agent.host] = agent
         return agent.host
 

@@ -65,8 +65,8 @@ SHELLS = {
         localkey
     """,
     "fleetglass_web": """
-        api.aggregate api.answers api.health api.hosts api.logs api.metrics api.openapi api.openmetrics api.parameters
-        api.problems app
+        api.aggregate api.answers api.body api.enrolments api.health api.hosts api.logs api.metrics api.openapi
+        api.openmetrics api.parameters api.problems app
         auth.guard auth.login serving static_files transports.broadcast transports.http transports.kernelbuffer
         transports.manners
         transports.places transports.poll transports.pulse transports.server transports.session transports.stream

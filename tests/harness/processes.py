@@ -101,6 +101,7 @@ class Hub:
         self.http_port = free_port()
         self.agents_port = free_port()
         self.arguments = arguments
+        self.listen_on = self.hear_on = "127.0.0.1"  # browsers, agents
         self.environment = {"FLEETGLASS_RUNTIME_DIR": str(folder / "runtime")}
         self.process: Process | None = None
 
@@ -114,16 +115,16 @@ class Hub:
 
     @property
     def agents(self) -> str:
-        return f"tcp://127.0.0.1:{self.agents_port}"
+        return f"tcp://{self.hear_on}:{self.agents_port}"
 
     def start(self) -> "Hub":
         self.folder.mkdir(parents=True, exist_ok=True)
         command = [
-            str(BIN / "fleetglass-hub"), "run", "--http", f"127.0.0.1:{self.http_port}", "--agents", self.agents,
+            str(BIN / "fleetglass-hub"), "run", "--http", f"{self.listen_on}:{self.http_port}", "--agents", self.agents,
             "--data", str(self.folder / "data"), *self.arguments,
         ]  # fmt: skip
         self.process = Process(command, self.environment)
-        self.process.says(self.url)
+        self.process.says(f":{self.http_port}")
         return self
 
     def kill(self) -> None:
@@ -150,6 +151,17 @@ class Hub:
         status, body, _ = self.request(path, **query)
         assert status == 200, (status, body[:500])
         return json.loads(body)
+
+    def change(self, method: str, path: str, body: object = None) -> tuple[int, Any]:
+        """POST or DELETE; status, and the JSON of the answer if there is one."""
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(f"{self.url}{path}", data, {"content-type": "application/json"}, method=method)
+        try:
+            with urllib.request.urlopen(request, timeout=20) as answer:
+                said = answer.read()
+                return answer.status, json.loads(said) if said else None
+        except urllib.error.HTTPError as problem:
+            return problem.code, json.loads(problem.read())
 
     def hosts(self, text: str = "*") -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = self.get("/api/v1/hosts", filter=text)["hosts"]

@@ -9,14 +9,16 @@ assert rooms.said_to(agent)[-1].credit > 0
 import os
 from collections.abc import Mapping, Sequence
 
+from fleetglass_hub.enrolling import Enrolling, Reach
 from fleetglass_hub.fleet.fleet import Fleet
 from fleetglass_hub.fleet.linering import LineRing
 from fleetglass_hub.history.memory import MemoryHistory
 from fleetglass_hub.history.recorder import Rows
-from fleetglass_hub.ingest.enroll import Enrolment, KeyRecord, TokenRecord
+from fleetglass_hub.ingest.enroll import Door, KeyRecord, TokenRecord
 from fleetglass_hub.ingest.intake import Intake
 from fleetglass_hub.view import LocalView
 from fleetglass_proto import codec, messages
+from fleetglass_proto.endpoint import Endpoint
 from fleetglass_web.view import Gap, Host, LineBatch
 
 HUB_ID = bytes(range(16))
@@ -114,17 +116,20 @@ class Rooms:
     def __init__(self, book: Book | None = None, life: int = 1) -> None:
         self.now_ms = 1_700_000_000_000.0
         self.book = book or Book()
-        self.enrolment = Enrolment(self.book)
+        self.door = Door(self.book)
         self.fleet = Fleet(lambda changed, gone: self.view.hosts_changed(changed, gone))
         self.recorder = Recorder(self.fleet)
         self.ring = LineRing()
+        here = Reach(Endpoint("127.0.0.1", 7400), "")
+        self.enrolling = Enrolling(self.door, bytes(32), lambda: here, lambda: self.now_ms)
         self.view = LocalView(
             HUB_ID, life, self.fleet, self.ring, self.recorder, lambda: self.now_ms,
-            lambda orders: self.intake.order(orders), lambda host: self.intake.forget(host, self.now_ms), dict,
+            lambda orders: self.intake.order(orders), lambda host: self.intake.forget(host, self.now_ms),
+            self.enrolling, dict,
         )  # fmt: skip
         self.cut_off: set[bytes] = set()  # routing ids whose connection does not stand any more
         self.probed: list[bytes] = []
-        self.intake = Intake(HUB_ID, self.fleet, self.ring, self.recorder, self.enrolment, self.view, self._probe)
+        self.intake = Intake(HUB_ID, self.fleet, self.ring, self.recorder, self.door, self.view, self._probe)
         self.watcher = Watcher()
         self.view.watch(self.watcher)
         self._said: dict[bytes, list[messages.Down]] = {}

@@ -17,7 +17,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route, WebSocketRoute
 
-from fleetglass_web.api import aggregate, health, hosts, logs, metrics, openapi, openmetrics, problems
+from fleetglass_web.api import aggregate, enrolments, health, hosts, logs, metrics, openapi, openmetrics, problems
 from fleetglass_web.auth import login
 from fleetglass_web.auth.guard import Guard
 from fleetglass_web.auth.origin import OriginPolicy
@@ -56,6 +56,9 @@ ROUTES = (
     Route("/api/v1/stream/live", session.get_stream_live, methods=["GET"]),
     Route("/api/v1/live/poll", session.get_live_poll, methods=["GET"]),
     Route("/api/v1/live/say", session.post_live_say, methods=["POST"]),
+    Route("/api/v1/enrolments", enrolments.get_or_post_enrolments, methods=["GET", "POST"]),
+    Route("/api/v1/enrolments/{id}", enrolments.delete_enrolment, methods=["DELETE"]),
+    Route("/api/v1/hosts/{host:path}", enrolments.delete_host, methods=["DELETE"]),
     Route("/api/v1/session", login.get_session, methods=["GET"]),
     Route("/api/v1/login", login.post_login, methods=["POST"]),
     Route("/api/v1/logout", login.post_logout, methods=["POST"]),

@@ -17,6 +17,7 @@ class WebSettings:
     `hosts` are the names in a `Host` header beyond the loopback ones, with or without a port (`fleet.example.org`);
     `*` turns the check off (a proxy checks). `origins` are whole origins (`https://fleet.example.org`) that may open
     WebSockets beyond the page's own. `login` guards everything but the page itself; None lets everybody in.
+    `is_exposed`: the hub listens beyond loopback; without a `login` nobody may change the fleet then.
     `compress` is about WebSocket frames: `auto` offers it to clients beyond loopback.
     """
 
@@ -24,6 +25,7 @@ class WebSettings:
     origins: Sequence[str] = ()
     static: Path = STATIC
     login: Login | None = None
+    is_exposed: bool = False
     compress: Compress = "auto"
     connections_max: int = 20_000  # live connections in all, whatever carries them
     connections_per_address_max: int = 12_000  # a proxy is one address; ten thousand browsers behind it are welcome

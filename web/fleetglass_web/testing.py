@@ -5,6 +5,7 @@ browser gets. `FleetViewChecks` (in `viewchecks`) runs over it and over the hub'
 """
 
 import json
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
@@ -17,6 +18,9 @@ from fleetglass_web.view import (
     AggregateQuery,
     Block,
     CursorError,
+    Enrolment,
+    Enrolments,
+    EnrolmentStateError,
     Gap,
     GroupSeries,
     Host,
@@ -27,6 +31,7 @@ from fleetglass_web.view import (
     LogQuery,
     MetricQuery,
     MetricSeries,
+    NewEnrolment,
     Resumed,
     Watcher,
 )
@@ -51,6 +56,9 @@ class FakeFleet:
         self._gaps: list[tuple[int, Gap]] = []  # seq behind which it lies
         self._ends: dict[tuple[int, int], int] = {}
         self._watchers: list[Watcher] = []
+        self._enrolments: dict[str, Enrolment] = {}
+        self.endpoint = "tcp://hub.example.org:7400"
+        self.endpoint_note = ""
         self._forgotten = 0  # batches with a smaller seq are no longer kept
         self._seq = 0
 
@@ -120,6 +128,13 @@ class FakeFleet:
         """The oldest `count` batches are no longer kept."""
         self._forgotten = self._batches[count - 1].seq
         self._batches = self._batches[count:]
+
+    def use_enrolment(self, enrolment: str, number: int) -> None:
+        """A host has joined with a line; its labels are the host's from now on."""
+        agent_id = self._hosts[number].agent_id
+        waiting = self._enrolments[enrolment]
+        self._enrolments[enrolment] = waiting._replace(used_ms=self.now_ms(), agent_id=agent_id)
+        self.change_host(number, labels={**self._hosts[number].labels, **waiting.labels})
 
     def _changed(self, upsert: Sequence[Host], remove: Sequence[int]) -> None:
         for watcher in list(self._watchers):
@@ -262,6 +277,27 @@ class FakeFleet:
             _reduced(group, name, times, points, query.percentiles)
             for group, name in sorted({(group, name) for group, name, _ in points})
         ]
+
+    async def enrolments(self) -> Enrolments:
+        """See `FleetView`."""
+        return Enrolments(list(reversed(self._enrolments.values())), self.endpoint, self.endpoint_note)
+
+    async def enrol(self, labels: Mapping[str, str], ttl_ms: int, tails: Sequence[str]) -> NewEnrolment:
+        """See `FleetView`."""
+        number = len(self._enrolments)
+        new = Enrolment(f"{number:016x}", dict(labels), self.now_ms(), self.now_ms() + ttl_ms, None, None)
+        self._enrolments[new.id] = new
+        join = f"fg1.secret{number}"
+        words = " ".join([join, *(f"--tail {shlex.quote(glob)}" for glob in tails)])
+        return NewEnrolment(
+            new, join, f"fleetglass-agent run --join {words}", f"sudo sh deploy/install.sh --join {words}"
+        )
+
+    async def revoke(self, enrolment: str) -> None:
+        """See `FleetView`."""
+        if self._enrolments[enrolment].used_ms is not None:
+            raise EnrolmentStateError("an agent has joined with it; forget the host to keep it out")
+        del self._enrolments[enrolment]
 
     async def forget(self, host: int) -> None:
         """See `FleetView`."""

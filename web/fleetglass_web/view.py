@@ -195,6 +195,38 @@ class GroupSeries(NamedTuple):
     percentiles: NDArray[np.float64]  # shape (steps, percentiles)
 
 
+class Enrolment(NamedTuple):
+    """A line that was made for one machine. What it holds is told once, to whoever made it (`NewEnrolment`)."""
+
+    id: str  # names it, and opens nothing
+    labels: Mapping[str, str]
+    created_ms: float | None  # None: made by a hub that did not note it
+    expires_ms: float
+    used_ms: float | None  # None: nobody has joined with it
+    agent_id: str | None  # who has
+
+
+class NewEnrolment(NamedTuple):
+    """An enrolment with its secret: a one-time token is in each of the three texts."""
+
+    enrolment: Enrolment
+    join: str  # the join string alone
+    line: str  # starts and joins an agent that is installed
+    install: str  # installs an agent as a service, and joins it
+
+
+class Enrolments(NamedTuple):
+    """The newest first; those that were revoked are not told."""
+
+    enrolments: Sequence[Enrolment]
+    endpoint: str  # where an agent that joins looks for the hub
+    note: str  # why an agent may not find it there, and what to do; "" if all is well
+
+
+class EnrolmentStateError(Exception):
+    """As things stand it cannot be done; the text says why and what to do."""
+
+
 class CursorError(ValueError):
     """A cursor of another hub, of another version, or no cursor at all."""
 
@@ -283,8 +315,29 @@ class FleetView(Protocol):
     async def aggregate(self, query: AggregateQuery) -> Sequence[GroupSeries]:
         """Figures of sets of hosts, now or in the past, by group, then by series."""
 
+    async def enrolments(self) -> Enrolments:
+        """The lines that were made to join agents, by whatever way: those that wait, were used, or have expired."""
+
+    async def enrol(self, labels: Mapping[str, str], ttl_ms: int, tails: Sequence[str]) -> NewEnrolment:
+        """Make a line that lets one agent join, once, until its time is over.
+
+        Args:
+            labels, ttl_ms, tails: already checked (`query.enrolment`). The labels belong to the host from then on.
+
+        Raises:
+            EnrolmentStateError: too many wait already.
+        """
+
+    async def revoke(self, enrolment: str) -> None:
+        """End an enrolment that nobody has used; what has expired, or is revoked, stays so.
+
+        Raises:
+            LookupError: there is none of this id.
+            EnrolmentStateError: an agent has joined with it.
+        """
+
     async def forget(self, host: int) -> None:
-        """Delete a host, its key and its history."""
+        """Delete a host, its key and its history. Its agent, if it comes back, is refused and told so."""
 
     def health(self) -> Mapping[str, float | str | bool]:
         """The hub's own figures for /metrics and /readyz; `ready` is a bool, `problem` a sentence if it is False.

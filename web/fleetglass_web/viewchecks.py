@@ -14,12 +14,14 @@ from fleetglass_web.view import (
     AggregateQuery,
     Block,
     CursorError,
+    EnrolmentStateError,
     FleetView,
     Gap,
     Host,
     LineBatch,
     LogQuery,
     MetricQuery,
+    NewEnrolment,
 )
 
 
@@ -30,6 +32,9 @@ class Stage(Protocol):
 
     def join(self, name: str, labels: Mapping[str, str]) -> int:
         """An agent connects; gives its host number."""
+
+    def join_with(self, new: NewEnrolment, name: str) -> int:
+        """An agent connects that was never here, with a line that was made for it; gives its host number."""
 
     def sample(self, host: int, values: Mapping[str, float]) -> None:
         """A row, taken now; every host has one schema."""
@@ -303,6 +308,42 @@ class FleetViewChecks:
         np.testing.assert_array_equal(found.avg, [4.5, 57.25, np.nan])
         np.testing.assert_array_equal(found.max, [9.0, 100.0, np.nan])
         np.testing.assert_array_equal(found.percentiles, [[4.5], [57.25], [np.nan]])
+
+    def test_a_line_is_made_listed_and_says_who_joined_with_it(self, stage: Stage) -> None:
+        """`enrol`, `enrolments`."""
+        assert list(asyncio.run(stage.view.enrolments()).enrolments) == []
+        first = asyncio.run(stage.view.enrol({"role": "db"}, 60_000, ["/var/log/my app/*.log"]))
+        stage.wait(1_000)
+        second = asyncio.run(stage.view.enrol({}, 3_600_000, []))
+        assert first.join != second.join
+        assert first.line.endswith(f"{first.join} --tail '/var/log/my app/*.log'")
+        found = asyncio.run(stage.view.enrolments())
+        assert [one.id for one in found.enrolments] == [second.enrolment.id, first.enrolment.id]
+        assert first.join not in repr(found)
+        one = found.enrolments[1]
+        assert one.created_ms is not None
+        assert (one.expires_ms - one.created_ms, dict(one.labels)) == (60_000, {"role": "db"})
+        assert (one.used_ms, one.agent_id) == (None, None)
+        host = stage.join_with(first, "db-7")
+        used = asyncio.run(stage.view.enrolments()).enrolments[1]
+        joined = next(one for one in stage.view.hosts() if one.host == host)
+        assert (used.used_ms, used.agent_id) == (stage.view.now_ms(), joined.agent_id)
+        assert dict(joined.labels) == {"role": "db"}
+
+    def test_a_revoked_line_is_not_listed_and_a_used_one_cannot_be_revoked(self, stage: Stage) -> None:
+        """`revoke`."""
+        first, second = (asyncio.run(stage.view.enrol({}, 60_000, [])) for _ in range(2))
+        asyncio.run(stage.view.revoke(first.enrolment.id))
+        assert [one.id for one in asyncio.run(stage.view.enrolments()).enrolments] == [second.enrolment.id]
+        stage.join_with(second, "db-7")
+        refused = []
+        for wanted in (second.enrolment.id, "nothing"):
+            try:
+                asyncio.run(stage.view.revoke(wanted))
+            except (EnrolmentStateError, LookupError) as error:
+                refused.append(type(error).__mro__[:-2])
+        assert [EnrolmentStateError in kinds for kinds in refused] == [True, False]
+        assert len(refused) == 2
 
     def test_a_forgotten_host_is_gone_and_its_watchers_know(self, stage: Stage) -> None:
         """`forget`."""

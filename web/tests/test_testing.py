@@ -12,6 +12,11 @@ class FakeStage:
     def join(self, name, labels):
         return self.view.add_host(name, **labels)
 
+    def join_with(self, new, name):
+        number = self.view.add_host(name)
+        self.view.use_enrolment(new.enrolment.id, number)
+        return number
+
     def sample(self, host, values):
         self.view.sample(host, values)
 

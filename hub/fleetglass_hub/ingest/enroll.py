@@ -5,8 +5,9 @@
 | this machine (loopback) | enrolled by itself | taken | taken |
 | anywhere else | needs a token | taken | needs a token: a local join lets nobody in from outside |
 
-A token is a random text, given out once, kept only as a hash, used once, and dead after its time. An agent_id belongs
-to one key: another key that claims it is refused, so that nobody can send in another host's name.
+A token is a random text, given out once, kept only as a hash, used once, and dead after its time or when it is revoked.
+An agent_id belongs to one key: another key that claims it is refused, so that nobody can send in another host's name.
+An agent that is known and brings a token that waits takes its labels: the line was typed there for a reason.
 
 In: keys that CurveZMQ has proven, addresses, tokens and the hub's clock. Out: the labels of the enrolment, or
 `Refusal` with a sentence for the agent's log. `keys` keeps the book on disk.
@@ -24,9 +25,8 @@ from fleetglass_hub.ingest.refusal import Refusal
 
 # 192 bits: nobody guesses one, and the join string stays on one line.
 TOKEN_BYTES = 24
-TTL_MIN_MS = 1_000
-TTL_MAX_MS = 30 * 86_400_000
-TTL_DEFAULT_MS = 3_600_000
+# A rack, or a data centre; more is a program that makes lines and looks at none.
+WAITING_MAX = 1_000
 _USED_KEPT_MS = 7 * 86_400_000
 
 
@@ -41,12 +41,28 @@ class KeyRecord(NamedTuple):
 
 
 class TokenRecord(NamedTuple):
-    """A token that was given out. `used_ms` None: it still waits."""
+    """A token that was given out. `used_ms` None: nobody has joined with it."""
 
     digest: bytes
     labels: Mapping[str, str]
     expires_ms: float
     used_ms: float | None
+    created_ms: float | None = None  # None: by a hub that did not note it
+    agent_id: bytes | None = None  # who has used it
+    revoked_ms: float | None = None
+
+    @property
+    def id(self) -> str:
+        """What an operator calls it by: a part of the hash, which lets nobody in."""
+        return self.digest[:8].hex()
+
+    def waits(self, now_ms: float) -> bool:
+        """Whether an agent may still come in by it."""
+        return self.used_ms is None and self.revoked_ms is None and self.expires_ms > now_ms
+
+
+class DoorError(Exception):
+    """As things stand it cannot be done; the text says why and what to do."""
 
 
 class Book(Protocol):
@@ -92,7 +108,7 @@ def is_loopback(address: str) -> bool:
     return (mapped or found).is_loopback
 
 
-class Enrolment:
+class Door:
     """The hub's door."""
 
     def __init__(self, book: Book) -> None:
@@ -100,15 +116,40 @@ class Enrolment:
         self.refused = 0
 
     def give_token(self, labels: Mapping[str, str], ttl_ms: float, now_ms: float) -> str:
-        """A new token, for one agent."""
+        """A new token, for one agent.
+
+        Raises:
+            DoorError: too many wait for somebody.
+        """
         self._book.drop_tokens(now_ms - _USED_KEPT_MS)
+        if sum(token.waits(now_ms) for token in self._book.tokens()) >= WAITING_MAX:
+            raise DoorError(f"{WAITING_MAX:,} lines wait for an agent already; revoke some, or let them expire")
         token = secrets.token_urlsafe(TOKEN_BYTES)
-        self._book.put_token(TokenRecord(digest(token), dict(labels), now_ms + ttl_ms, None))
+        self._book.put_token(TokenRecord(digest(token), dict(labels), now_ms + ttl_ms, None, now_ms))
         return token
 
-    def waits_for_somebody(self, now_ms: float) -> bool:
-        """Whether a token is out that was not used yet."""
-        return any(token.used_ms is None and token.expires_ms > now_ms for token in self._book.tokens())
+    def given(self, token: str) -> TokenRecord | None:
+        """What is kept of a token that was given out."""
+        return self._book.token(digest(token))
+
+    def tokens(self) -> list[TokenRecord]:
+        """Those that were given out and not revoked, the newest first."""
+        kept = [token for token in self._book.tokens() if token.revoked_ms is None]
+        return sorted(kept, key=lambda token: token.created_ms or 0.0, reverse=True)
+
+    def revoke(self, wanted: str, now_ms: float) -> None:
+        """Let nobody in by a token any more.
+
+        Raises:
+            LookupError: there is none of this id.
+            DoorError: somebody is in already.
+        """
+        record = next((token for token in self._book.tokens() if token.id == wanted), None)
+        if record is None:
+            raise LookupError(wanted)
+        if record.used_ms is not None:
+            raise DoorError("an agent has joined with it already; forget the host to keep it out")
+        self._book.put_token(record._replace(revoked_ms=record.revoked_ms or now_ms))
 
     def knows(self, key: bytes, address: str) -> bool:
         """Whether a connection with this key needs no token."""
@@ -132,7 +173,7 @@ class Enrolment:
         if known is not None and known.agent_id != agent_id:
             raise _refusal("this key belongs to another agent_id; delete the agent's state folder and start it again")
         if known is not None and (is_local or not known.is_local):
-            return known.labels
+            return self._again(known, token, now_ms)
         owner = self._book.key_of(agent_id)
         if owner is not None and owner.key != key and not (is_local and owner.is_local):
             raise _refusal(
@@ -141,24 +182,39 @@ class Enrolment:
             )
         labels: Mapping[str, str] = {}
         if token is not None or not is_local:
-            labels = self._use(token, now_ms)
+            labels = self._use(token, agent_id, now_ms)
         self._book.put_key(KeyRecord(key, agent_id, is_local and token is None, labels, now_ms))
         return labels
 
-    def _use(self, token: str | None, now_ms: float) -> Mapping[str, str]:
+    def _again(self, known: KeyRecord, token: str | None, now_ms: float) -> Mapping[str, str]:
+        """One that is known comes back. The token of its first start stays on its command line and means nothing."""
+        record = None if token is None else self._book.token(digest(token))
+        if record is None or not record.waits(now_ms):
+            return known.labels
+        self._book.put_token(record._replace(used_ms=now_ms, agent_id=known.agent_id))
+        labels = record.labels or known.labels
+        self._book.put_key(known._replace(is_local=False, labels=labels, enrolled_ms=now_ms))
+        return labels
+
+    def _use(self, token: str | None, agent_id: bytes, now_ms: float) -> Mapping[str, str]:
         if token is None:
             raise _refusal(
-                "this hub does not know the agent's key; run 'fleetglass-hub enroll' on the hub for a join string"
+                "this hub does not know the agent's key, or was told to forget it; run 'fleetglass-hub enroll' on the "
+                "hub for a join string"
             )
         record = self._book.token(digest(token))
         again = "run 'fleetglass-hub enroll' on the hub for a new one"
         if record is None:
             raise _refusal(f"the token is not one of this hub; {again}")
+        if record.revoked_ms is not None:
+            raise _refusal(f"the token was revoked on the hub; {again}")
+        if record.used_ms is not None and record.agent_id == agent_id:
+            raise _refusal(f"this host was forgotten on the hub; {again}")
         if record.used_ms is not None:
             raise _refusal(f"the token was used already, each is for one agent; {again}")
         if record.expires_ms <= now_ms:
             raise _refusal(f"the token has expired; {again}")
-        self._book.put_token(record._replace(used_ms=now_ms))
+        self._book.put_token(record._replace(used_ms=now_ms, agent_id=agent_id))
         return record.labels
 
     def forget(self, agent_id: bytes) -> None:

@@ -24,7 +24,7 @@ from fleetglass_hub import __version__
 from fleetglass_hub.fleet.fleet import Fleet
 from fleetglass_hub.fleet.linering import LineRing
 from fleetglass_hub.history.recorder import EventRecord, FileRecord, Recorder, StreamRecord
-from fleetglass_hub.ingest.enroll import Enrolment
+from fleetglass_hub.ingest.enroll import Door
 from fleetglass_hub.ingest.owed import Owed
 from fleetglass_hub.ingest.refusal import Refusal
 from fleetglass_hub.ingest.refusals import Refusals
@@ -63,7 +63,7 @@ class Intake:
     """The hub's side of all conversations.
 
     Args:
-        enrolment: who may send.
+        door: who may send.
         probe: sends a message to a routing id; whether the connection still stands.
     """
 
@@ -73,7 +73,7 @@ class Intake:
         fleet: Fleet,
         ring: LineRing,
         recorder: Recorder,
-        enrolment: Enrolment,
+        door: Door,
         news: News,
         probe: Callable[[bytes, bytes], bool],
     ) -> None:
@@ -84,7 +84,7 @@ class Intake:
         self.bytes = 0
         self._ring = ring
         self._recorder = recorder
-        self._enrolment = enrolment
+        self._door = door
         self._news = news
         self._probe = probe
         self._by_host: dict[int, Session] = {}
@@ -211,7 +211,7 @@ class Intake:
                 None,
             )
         key, _, address = peer.partition(" ")
-        labels = self._enrolment.admit(bytes.fromhex(key), address, hello.agent_id, hello.token, now_ms)
+        labels = self._door.admit(bytes.fromhex(key), address, hello.agent_id, hello.token, now_ms)
         host = self.fleet.by_agent.get(hello.agent_id)
         before = None if host is None else self._by_host.get(host)
         if before is None and len(self.sessions) >= AGENTS_MAX:
@@ -416,7 +416,7 @@ class Intake:
         self.place(now_ms)
         session = self._by_host.get(host)
         agent_id = self.fleet.members[host].agent_id
-        self._enrolment.forget(agent_id)
+        self._door.forget(agent_id)
         if session is not None:
             refusal = Refusal(
                 RejectCode.TOKEN, "this host was forgotten on the hub; enrol it again to bring it back", None

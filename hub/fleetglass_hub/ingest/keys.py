@@ -25,6 +25,9 @@ CREATE TABLE IF NOT EXISTS keys (
 CREATE TABLE IF NOT EXISTS tokens (
     digest BLOB PRIMARY KEY, labels TEXT NOT NULL, expires_ms REAL NOT NULL, used_ms REAL) WITHOUT ROWID;
 """
+# What a book of an earlier hub lacks, in the order in which it came.
+_TOKENS_SINCE = (("created_ms", "REAL"), ("agent_id", "BLOB"), ("revoked_ms", "REAL"))
+_COLUMNS = "digest, labels, expires_ms, used_ms, created_ms, agent_id, revoked_ms"
 
 
 class KeyFileError(Exception):
@@ -91,6 +94,10 @@ class KeyBook:
             os.close(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600))
             self._base = sqlite3.connect(path, isolation_level=None)
             self._base.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;" + _SCHEMA)
+            has = {row[1] for row in self._base.execute("PRAGMA table_info(tokens)")}
+            for column, kind in _TOKENS_SINCE:
+                if column not in has:
+                    self._base.execute(f"ALTER TABLE tokens ADD COLUMN {column} {kind}")
         except OSError as error:
             raise KeyFileError(f"cannot write {path}: {error.strerror}") from error
         except sqlite3.Error as error:
@@ -124,20 +131,23 @@ class KeyBook:
 
     def token(self, digest: bytes) -> TokenRecord | None:
         """What is known of a token."""
-        rows = [token for token in self.tokens() if token.digest == digest]
-        return rows[0] if rows else None
+        found = self._tokens("WHERE digest = ?", digest)
+        return found[0] if found else None
 
     def put_token(self, record: TokenRecord) -> None:
         """Keep a token, or that it was used."""
         self._base.execute(
-            "INSERT OR REPLACE INTO tokens VALUES (?, ?, ?, ?)",
-            (record.digest, json.dumps(dict(record.labels)), record.expires_ms, record.used_ms),
+            f"INSERT OR REPLACE INTO tokens ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)",  # noqa: S608 - ours
+            (record.digest, json.dumps(dict(record.labels)), *record[2:]),
         )
 
     def tokens(self) -> list[TokenRecord]:
         """All tokens."""
-        rows = self._base.execute("SELECT digest, labels, expires_ms, used_ms FROM tokens").fetchall()
-        return [TokenRecord(row[0], json.loads(row[1]), row[2], row[3]) for row in rows]
+        return self._tokens("")
+
+    def _tokens(self, where: str, *values: object) -> list[TokenRecord]:
+        rows = self._base.execute(f"SELECT {_COLUMNS} FROM tokens {where}", values)  # noqa: S608 - ours
+        return [TokenRecord(row[0], json.loads(row[1]), *row[2:]) for row in rows]
 
     def drop_tokens(self, before_ms: float) -> None:
         """Forget tokens that expired before a time."""

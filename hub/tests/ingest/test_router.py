@@ -28,11 +28,11 @@ class Served:
     def __init__(self):
         self.rooms = Rooms()
         self.keys = key_pair()
-        self.gate = Gate(self.rooms.enrolment.knows)
+        self.gate = Gate(self.rooms.door.knows)
         self.sockets = AgentSockets("tcp://127.0.0.1:0", self.keys, self.gate, self.clock)
         rooms = self.rooms
         self.intake = rooms.intake = Intake(
-            rooms.view.hub_id.encode()[:16], rooms.fleet, rooms.ring, rooms.recorder, rooms.enrolment, rooms.view,
+            rooms.view.hub_id.encode()[:16], rooms.fleet, rooms.ring, rooms.recorder, rooms.door, rooms.view,
             self.sockets.probe,
         )  # fmt: skip
         self.agents = []

@@ -6,6 +6,7 @@ it against the application: every route, every parameter, every answer.
 
 from typing import Any
 
+from fleetglass_proto.limits import LABELS as LABELS_OF_HOST_MAX
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -14,6 +15,7 @@ from fleetglass_web.api.aggregate import LABELS_MAX, PERCENTILES, PERCENTILES_MA
 from fleetglass_web.api.logs import LIMIT, LIMIT_MAX
 from fleetglass_web.live.severity import SEVERITIES
 from fleetglass_web.live.subscription import TAIL_MAX
+from fleetglass_web.query.enrolment import TAILS_MAX, TTL_DEFAULT
 from fleetglass_web.query.hostfilter import LENGTH_MAX
 from fleetglass_web.query.pattern import PATTERN_LENGTH_MAX
 from fleetglass_web.transports.poll import WAIT_MAX_S, WAIT_S
@@ -100,6 +102,28 @@ _HOST = _object(
     problems=_list(_TEXT),
     values=_map(_MAYBE_NUMBER),
 )
+_ENROLMENT_FIELDS: Map = {
+    "id": _TEXT, "labels": _map(_TEXT), "state": {"enum": ["open", "used", "expired"]}, "created_ms": _MAYBE_NUMBER,
+    "expires_ms": _NUMBER, "used_ms": _MAYBE_NUMBER,
+    "used_by": {"type": ["object", "null"], "properties": {"agent_id": _TEXT, "name": {"type": ["string", "null"]}}},
+}  # fmt: skip
+_NEW_ENROLMENT = _object(**_ENROLMENT_FIELDS, join=_TEXT, line=_TEXT, install=_TEXT)
+_ENROLMENTS = _object(
+    enrolments=_list(_object(**_ENROLMENT_FIELDS)),
+    time_ms=_NUMBER,
+    endpoint=_TEXT,
+    note=_TEXT,
+    refused={"type": ["string", "null"]},
+)
+_NEW_ENROLMENT_BODY: Map = {
+    "type": "object",
+    "additionalProperties": False,
+    "properties": {
+        "labels": {**_map({"type": "string", "minLength": 1}), "maxProperties": LABELS_OF_HOST_MAX},
+        "ttl": {"type": "string", "default": TTL_DEFAULT},
+        "tail": {**_list({"type": "string", "pattern": "^/"}), "maxItems": TAILS_MAX},
+    },
+}
 _NUMBERS, _MAYBE_NUMBERS = _list(_NUMBER), _list(_MAYBE_NUMBER)
 _SERIES = _object(
     host=_WHOLE, name=_TEXT, series=_TEXT, time_ms=_NUMBERS, min=_MAYBE_NUMBERS, avg=_MAYBE_NUMBERS, max=_MAYBE_NUMBERS
@@ -182,6 +206,28 @@ def _session_paths() -> Map:
     }
 
 
+def _changing_paths() -> Map:
+    """What changes the fleet; docs/secure.md says who may."""
+    problem = {"default": {"$ref": "#/components/responses/Problem"}}
+    json_of = "application/json"
+    made = {"201": {"description": "The line, told this once", "content": {json_of: {"schema": _NEW_ENROLMENT}}}}
+    body = {"required": True, "content": {json_of: {"schema": _NEW_ENROLMENT_BODY}}}
+
+    def delete(summary: str, name: str) -> Map:
+        place: Map = {"name": name, "in": "path", "required": True, "schema": _TEXT}
+        done = {"204": {"description": "Done"}}
+        return {"delete": {"summary": summary, "parameters": [place], "responses": {**done, **problem}}}
+
+    return {
+        "/api/v1/enrolments": {
+            **_get("Lines that were made to join agents", "", (json_of,), _ENROLMENTS),
+            "post": {"summary": "Make a line", "requestBody": body, "responses": {**made, **problem}},
+        },
+        "/api/v1/enrolments/{id}": delete("Take an offer back", "id"),
+        "/api/v1/hosts/{host}": delete("Forget a host that is lost or has left, by name or agent_id", "host"),
+    }
+
+
 PATHS: Map = {
     "/api/v1/hosts": _get("Hosts with their newest values", "filter", _ASK, _object(hosts=_list(_HOST))),
     "/api/v1/metrics": _get(
@@ -209,6 +255,7 @@ PATHS: Map = {
     ),
     **_live_paths(),
     "/api/v1/openapi.json": _get("This document", "", ("application/json",), {"type": "object"}),
+    **_changing_paths(),
     **_session_paths(),
     "/metrics": _get("The hub's health and the fleet's newest values", "filter", _WORDS, None),
     "/healthz": _get("Whether the hub answers", "", ("application/json",), _STATUS),

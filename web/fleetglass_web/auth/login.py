@@ -19,6 +19,7 @@ from starlette.requests import Request, cookie_parser
 from starlette.responses import Response
 
 from fleetglass_web.api.answers import json_answer
+from fleetglass_web.api.body import read_json
 from fleetglass_web.api.problems import Problem
 from fleetglass_web.auth.attempts import Attempts
 from fleetglass_web.auth.passwords import is_right
@@ -108,15 +109,7 @@ async def post_login(request: Request) -> Response:
     login = _login(request)
     if login is None:
         raise Problem(404, "this hub asks for no login; go on without")
-    body = b""
-    async for piece in request.stream():
-        body += piece
-        if len(body) > BODY_BYTES_MAX:
-            raise Problem(413, f'the body is longer than {BODY_BYTES_MAX} bytes; it is {{"password": "..."}}')
-    try:
-        password = msgspec.json.decode(body, type=_Body).password
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise Problem(400, f'the body must be JSON like {{"password": "..."}}: {error}') from error
+    password = (await read_json(request, _Body, BODY_BYTES_MAX, '{"password": "..."}')).password
     address = request.client.host if request.client else "unknown"
     token, expires_ms = await login.sign_in(address, password)
     answer = json_answer({"token": token, "expires_ms": expires_ms})

@@ -68,7 +68,8 @@ def check(path, answer):
 
 
 def test_every_route_is_in_the_document_and_nothing_else():
-    routes = {route.path for route in ROUTES if isinstance(route, Route) and "{" not in route.path}
+    routes = {route.path.replace(":path}", "}") for route in ROUTES if isinstance(route, Route)}
+    routes.remove("/{path}")  # the dashboard's files
     assert set(openapi.PATHS) == routes
 
 
@@ -138,7 +139,7 @@ def test_a_page_behind_a_cursor_of_another_hub_is_a_problem(asked):
     assert "not one of this hub" in answer.json()["detail"]
 
 
-@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/api/v1/session"])
+@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/api/v1/session", "/api/v1/enrolments"])
 def test_short_answers_are_what_the_document_says(asked, path):
     check(path, asked.get(path, {}))
 

@@ -1,0 +1,152 @@
+"""Machines come and go by the API: real hubs, real agents, the line as it was told."""
+
+import shlex
+import subprocess
+
+import pytest
+from fleetglass_hub.listening import own_names
+from fleetglass_proto import join
+from harness.live import LiveClient
+from harness.processes import BIN, Process
+from harness.waiting import until
+
+PLACE = "/api/v1/enrolments"
+
+
+@pytest.fixture
+def start_line(hub, tmp_path):
+    """Type a line, as somebody would on the machine to add: `start_line(line, "db-7")`."""
+    started = []
+
+    def start(line, name):
+        words = shlex.split(line)
+        command = [str(BIN / words[0]), *words[1:], "--name", name, "--state", str(tmp_path / f"state-{name}")]
+        # Its hub's key is in the line: the file that local agents read is out of its sight.
+        process = Process(command, {"FLEETGLASS_RUNTIME_DIR": str(tmp_path / "nothing")})
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+
+
+def make(hub, **body):
+    status, made = hub.change("POST", PLACE, body)
+    assert status == 201, made
+    return made
+
+
+def entry_of(hub, made):
+    return next(one for one in hub.get(PLACE)["enrolments"] if one["id"] == made["id"])
+
+
+def test_a_line_made_over_http_joins_an_agent_that_follows_what_it_says(hub, start_line, tmp_path):
+    log = tmp_path / "my app.log"
+    log.write_text("")
+    made = make(hub, labels={"role": "db"}, ttl="5m", tail=[str(log)])
+    start_line(made["line"], "db-7")
+    host = hub.until_live("db-7")
+    assert host["labels"] == {"role": "db"}
+    assert entry_of(hub, made)["used_by"] == {"agent_id": host["agent_id"], "name": "db-7"}
+    with log.open("a") as file:
+        file.write("hello from db-7\n")
+    until(lambda: hub.get("/api/v1/logs", match="hello from")["lines"], "the followed line is found")
+    status, problem = hub.change("DELETE", f"{PLACE}/{made['id']}")
+    assert (status, "forget the host" in problem["detail"]) == (409, True)
+
+
+def test_commands_and_page_see_the_same_lines_also_after_a_restart(hub, start_line):
+    by_page = make(hub, labels={"by": "page"})
+    data = ["--data", str(hub.folder / "data")]
+    enroll = [str(BIN / "fleetglass-hub"), "enroll", *data]
+    printed = subprocess.run([*enroll, "--label", "by=command"], capture_output=True, text=True, check=True).stdout
+    assert [one["labels"] for one in hub.get(PLACE)["enrolments"]] == [{"by": "command"}, {"by": "page"}]
+    listed = subprocess.run([*enroll, "--list"], capture_output=True, text=True, check=True).stdout
+    assert by_page["id"] in listed
+    hub.stop()
+    hub.start()
+    assert [one["state"] for one in hub.get(PLACE)["enrolments"]] == ["open", "open"]
+    start_line(printed, "db-8")
+    assert hub.until_live("db-8")["labels"] == {"by": "command"}
+    written = (hub.folder / "data" / "keys.sqlite").read_bytes() + (
+        hub.folder / "data" / "keys.sqlite-wal"
+    ).read_bytes()
+    assert by_page["join"].encode() not in written
+    assert by_page["join"] not in hub.process.output()
+
+
+@pytest.mark.parametrize("end", ["revoked", "expired"])
+def test_a_line_that_is_over_lets_nobody_in_and_the_agent_says_why(hub, start_line, end):
+    made = make(hub, ttl="1h" if end == "revoked" else "1s")
+    if end == "revoked":
+        assert hub.change("DELETE", f"{PLACE}/{made['id']}") == (204, None)
+    else:
+        until(lambda: entry_of(hub, made)["state"] == "expired", "the line has expired")
+    start_line(made["line"], "db-9").says(end)
+    assert hub.hosts() == []
+
+
+def test_a_forgotten_host_is_gone_everywhere_and_told_so_when_it_comes_back(hub, start_line, tmp_path):
+    log = tmp_path / "app.log"
+    log.write_text("")
+    made = make(hub, tail=[str(log)])
+    agent = start_line(made["line"], "db-7")
+    host = hub.until_live("db-7")
+    with log.open("a") as file:
+        file.write("a line to forget\n")
+    until(lambda: hub.get("/api/v1/logs", match="to forget")["lines"], "the line is kept")
+    status, problem = hub.change("DELETE", "/api/v1/hosts/db-7")
+    assert (status, "Stop its agent first" in problem["detail"]) == (409, True)
+    with LiveClient(hub.live_url) as client:
+        client.send(op="subscribe", id=1, hosts="*", series=[])
+        assert [one["name"] for one in client.next("hosts")["upsert"]] == ["db-7"]
+        agent.stop()
+        until(lambda: hub.hosts()[0]["state"] == "left", "the host has left")
+        assert hub.change("DELETE", f"/api/v1/hosts/{host['agent_id']}") == (204, None)
+        while not (gone := client.next("hosts")["remove"]):
+            pass
+        assert gone == [host["host"]]
+    assert hub.hosts() == []
+    assert hub.get("/api/v1/logs", match="to forget")["lines"] == []
+    assert hub.get("/api/v1/metrics", series="cpu.*")["series"] == []
+    assert hub.change("DELETE", "/api/v1/hosts/db-7")[0] == 404
+    hub.stop()
+    hub.start()
+    assert hub.hosts() == []
+    assert hub.get("/api/v1/logs", match="to forget")["lines"] == []
+
+
+def test_a_forgotten_agent_that_comes_back_is_refused_and_says_so(start_hub, start_line):
+    # A machine that has no address but loopback cannot play another one: there, an agent comes back as a new host.
+    address = next((name for name in own_names() if is_beyond(name)), "127.0.0.1")
+    hub = start_hub()
+    hub.stop()
+    hub.hear_on = address
+    hub.start()
+    made = make(hub)
+    assert join.decode(made["join"]).endpoint == f"tcp://{address}:{hub.agents_port}"
+    agent = start_line(made["line"], "db-7")
+    hub.until_live("db-7")
+    agent.stop()
+    until(lambda: hub.hosts()[0]["state"] == "left", "the host has left")
+    assert hub.change("DELETE", "/api/v1/hosts/db-7") == (204, None)
+    again = start_line(made["line"], "db-7")
+    again.says("told to forget it; run 'fleetglass-hub enroll'" if is_beyond(address) else "connected")
+    assert [host["name"] for host in hub.hosts()] == ([] if is_beyond(address) else ["db-7"])
+
+
+def is_beyond(name):
+    """Whether it is an IPv4 address that is not loopback."""
+    return name.replace(".", "").isdigit() and not name.startswith("127.")
+
+
+def test_a_hub_beyond_its_machine_without_a_password_changes_nothing_over_http(start_hub):
+    hub = start_hub("--auth", "none")
+    assert hub.change("POST", PLACE, {})[0] == 201
+    hub.stop()
+    hub.listen_on = "0.0.0.0"
+    hub.start()
+    status, problem = hub.change("POST", PLACE, {})
+    assert (status, "fleetglass-hub passwd" in problem["detail"]) == (403, True)
+    assert "fleetglass-hub enroll" in hub.get(PLACE)["refused"]
