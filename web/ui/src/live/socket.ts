@@ -80,6 +80,7 @@ export class LiveSocket {
   #wire: Wire | null = null;
   #timer: ReturnType<typeof setTimeout> | null = null;
   #lookTimer: ReturnType<typeof setInterval> | null = null;
+  #trial: Wire | null = null;
   #failed = 0;
   /** Called whenever `link` may have changed. */
   onchange: ((link: Link) => void) | null = null;
@@ -178,6 +179,8 @@ export class LiveSocket {
   #ended(welcomed: boolean): void {
     if (this.#lookTimer !== null) clearInterval(this.#lookTimer);
     this.#lookTimer = null;
+    this.#trial?.drop();
+    this.#trial = null;
     if (welcomed) {
       this.#failed = 0;
       return;
@@ -218,8 +221,9 @@ export class LiveSocket {
     this.session.clockRead(time_ms, asked, performance.now());
   }
 
-  /** Try the socket beside the other way; once it is welcomed, change over. */
+  /** Try the socket beside the other way; once it is welcomed, change over. A line that swallows it holds one at most. */
   #look(): void {
+    this.#trial?.drop();
     const trial = this.#dials.socket({
       message: () => {
         trial.drop();
@@ -229,6 +233,7 @@ export class LiveSocket {
       unreadable: () => undefined,
       close: () => undefined,
     });
+    this.#trial = trial;
   }
 
   #flush(): void {
