@@ -1,100 +1,78 @@
 """What the dashboard costs a browser with 1,000 live hosts: first picture, main thread, longest task, heap, JavaScript.
 
-`make bench ARGS=dashboard`, or `python -m bench.dashboard HOSTS SECONDS` within tests/ (600 seconds show a leak); at
-last the logs of 40 hosts that write 5,000 lines/s, and how long a key waits meanwhile. The browser and the hub share
-the machine here: on two cores the shares are larger than for a reader whose hub runs elsewhere.
+`make bench ARGS=dashboard`, or `python -m bench.dashboard HOSTS SECONDS PAGE...` within tests/ (600 seconds show a
+leak); at last how even the frames of the heatmap come, and the logs of 40 hosts that write 5,000 lines/s, with how long
+a key waits meanwhile. The browser and the hub share the machine here: on two cores the shares are larger than for a
+reader whose hub runs elsewhere.
 """
 
-import gzip
+import json
 import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
+from bench.probe import LONG_FRAME_MS, Figures, frame_intervals_ms, opened, probe, watched
 from harness.chromium import chromium
 from harness.ports import free_port
 from harness.waiting import until
-from playwright.sync_api import Browser, CDPSession, Page
+from playwright.sync_api import Browser, Page
 
 ROOT = Path(__file__).parents[2]
 HOSTS, SECONDS = 1_000, 15.0
-SETTLE_S = 8.0
+FRAMES_S = 60.0
 TARGET_FIRST_S, TARGET_MAIN_PCT, TARGET_JS_BYTES = 1.0, 20.0, 150_000
+# `{host}`: any of the fleet. The host's page samples ten times a second and has the lines of its host beside.
 PAGES = {
-    "fleet, table": ("/?group=role", "[data-testid=row]"),
-    "fleet, heatmap": ("/?view=heatmap&group=role", "[data-testid=fleet-heatmap] canvas[data-drawn]"),
-    "fleet, grid": ("/?view=grid", "[data-testid=fleet-grid] canvas[data-drawn]"),
+    "table": ("/?group=role", "[data-testid=row]"),
+    "heatmap": ("/?view=heatmap&group=role", "[data-testid=fleet-heatmap] canvas[data-drawn]"),
+    "grid": ("/?view=grid", "[data-testid=fleet-grid] canvas[data-drawn]"),
+    "host": ("/host/{host}", "[data-testid=strips] canvas[data-drawn]"),
     "hosts": ("/hosts", "[data-testid=row]"),
     "logs": ("/logs", "[data-testid=line]"),
     "compare": ("/compare", "canvas[data-drawn]"),
 }
-
-
-FLOOD = "logs, a flood"
+FRAMES, FLOOD = "frames", "flood"
 FLOOD_HOSTS, FLOOD_RATE = 40, 18.0  # 5,000 lines a second and some more
 KEYS = 20
 REFERENCES = {"netdata": "Netdata's dashboard", "glances": "Glances' page"}
 
 
-def metrics(session: CDPSession) -> dict[str, float]:
-    found: dict[str, Any] = session.send("Performance.getMetrics")
-    return {one["name"]: one["value"] for one in found["metrics"]}
+def ready(selector: str) -> str:
+    return f"document.querySelector({json.dumps(selector)})"
 
 
-def measure(browser: Browser, url: str, name: str, seconds: float) -> None:
-    path, sign = PAGES["logs" if name == FLOOD else name]
-    context = browser.new_context(viewport={"width": 1440, "height": 900})
-    page = context.new_page()
-    scripts: dict[str, int] = {}
-    page.on(
-        "response",
-        lambda answer: (
-            scripts.__setitem__(answer.url, len(gzip.compress(answer.body(), 6)))
-            if answer.request.resource_type == "script"
-            else None
-        ),
+def printed(name: str, found: Figures) -> str:
+    return (
+        f"  {name:8} first picture {found.first_s:5.2f} s (reach {TARGET_FIRST_S:g}), "
+        f"main thread {found.main_pct:5.1f} %, of it CPU {found.cpu_pct:5.1f} % (reach {TARGET_MAIN_PCT:g}), "
+        f"longest task {found.longest_ms:4.0f} ms, frames over {LONG_FRAME_MS} ms {len(found.long_frames)} "
+        f"(longest {max(found.long_frames, default=0):.0f}), "
+        f"heap {found.heap_before / 1e6:.1f} -> {found.heap_after / 1e6:.1f} MB, "
+        f"JavaScript {found.script_bytes / 1_000:.0f} kB compressed (reach {TARGET_JS_BYTES / 1_000:.0f})"
     )
-    session = context.new_cdp_session(page)
-    session.send("Performance.enable")
-    began = time.monotonic()
-    page.goto(url + path, wait_until="commit")
-    page.wait_for_selector(sign, state="attached", timeout=60_000)
-    first_s = time.monotonic() - began
-    page.wait_for_timeout(SETTLE_S * 1_000)
-    page.evaluate(
-        """() => { window.tasks = []; new PerformanceObserver((list) => {
-             for (const entry of list.getEntries()) window.tasks.push(entry.duration);
-           }).observe({ entryTypes: ['longtask'] }); }"""
-    )
-    session.send("HeapProfiler.collectGarbage")
-    before, began = metrics(session), time.monotonic()
-    page.wait_for_timeout(seconds * 1_000)
-    after, passed_s = metrics(session), time.monotonic() - began
-    session.send("HeapProfiler.collectGarbage")
-    heap = metrics(session)["JSHeapUsedSize"]
-    longest: float = page.evaluate("Math.max(0, ...window.tasks)")
-    main_pct = (after["TaskDuration"] - before["TaskDuration"]) / passed_s * 100
+
+
+def frames(browser: Browser, url: str) -> None:
+    """How even the frames of the heatmap come over a minute."""
+    path, selector = PAGES["heatmap"]
+    page = opened(browser, url + path, ready(selector))
+    page.wait_for_timeout(8_000)
+    intervals = frame_intervals_ms(page, FRAMES_S)
+    p99 = statistics.quantiles(intervals, n=100)[98]
+    over = sum(interval > LONG_FRAME_MS for interval in intervals)
     print(
-        f"  {name:15} first picture {first_s:5.2f} s (reach {TARGET_FIRST_S:g}), main thread {main_pct:5.1f} % "
-        f"(reach {TARGET_MAIN_PCT:g}), longest task {longest:4.0f} ms, "
-        f"heap {before['JSHeapUsedSize'] / 1e6:.1f} -> {heap / 1e6:.1f} MB, "
-        f"JavaScript {sum(scripts.values()) / 1_000:.0f} kB compressed (reach {TARGET_JS_BYTES / 1_000:.0f})",
+        f"  {'frames':8} heatmap, {len(intervals)} frames in {FRAMES_S:g} s: p50 {statistics.median(intervals):.1f}, "
+        f"p99 {p99:.1f}, longest {max(intervals):.1f} ms; over {LONG_FRAME_MS} ms: {over} (reach 0)",
         flush=True,
     )
-    if name == FLOOD:
-        waits = [key_wait_ms(page) for _ in range(KEYS)]
-        status = page.get_by_test_id("log-status").inner_text().splitlines()[0]
-        print(
-            f"  {'':15} a key waits p50 {statistics.median(waits):.0f}, at most {max(waits):.0f} ms; {status!r}",
-            flush=True,
-        )
-    context.close()
+    page.context.close()
 
 
 def key_wait_ms(page: Page) -> float:
@@ -131,24 +109,43 @@ def demo(hosts: int, rate: float, settle_s: float) -> Iterator[str]:
             running.wait(20)
 
 
+def any_host(url: str) -> str:
+    with urllib.request.urlopen(f"{url}/api/v1/hosts") as answer:
+        names = sorted(host["name"] for host in json.load(answer)["hosts"] if host["state"] == "live")
+    return str(names[len(names) // 2])
+
+
 def main(hosts: int | None = None, seconds: float | None = None) -> None:
     hosts = hosts or (int(sys.argv[1]) if len(sys.argv) > 1 else HOSTS)
     seconds = seconds or (float(sys.argv[2]) if len(sys.argv) > 2 else SECONDS)
-    # Five minutes of the past make the first answer as large as it gets; a quarter of it shows the same.
-    with demo(hosts, 0.2, 75) as url, chromium() as browser:
-        print(f"{hosts:,} live hosts; {seconds:g} s a page")
-        for name in PAGES:
-            measure(browser, url, name, seconds)
-    flood(seconds)
+    chosen = sys.argv[3:] or [*PAGES, FRAMES, FLOOD]
+    if pages := [name for name in chosen if name != FLOOD]:
+        # Five minutes of the past make the first answer as large as it gets; a quarter of it shows the same.
+        with demo(hosts, 0.2, 75) as url, chromium() as browser:
+            print(f"{hosts:,} live hosts; {seconds:g} s a page")
+            for name in pages:
+                if name == FRAMES:
+                    frames(browser, url)
+                    continue
+                path, selector = PAGES[name]
+                address = url + path.format(host=any_host(url) if "{host}" in path else "")
+                print(printed(name, probe(browser, address, ready(selector), seconds)), flush=True)
+    if FLOOD in chosen:
+        flood(seconds)
+    for command, what in REFERENCES.items():
+        if not shutil.which(command):
+            print(f"  {what}: not installed")
 
 
 def flood(seconds: float) -> None:
     """The logs under more lines than anybody reads."""
+    path, selector = PAGES["logs"]
     with demo(FLOOD_HOSTS, FLOOD_RATE, 5) as url, chromium() as browser:
-        measure(browser, url, FLOOD, seconds)
-    for command, what in REFERENCES.items():
-        if not shutil.which(command):
-            print(f"  {what}: not installed")
+        page = opened(browser, url + path, ready(selector))
+        print(printed(FLOOD, watched(page, seconds)), flush=True)
+        waits = [key_wait_ms(page) for _ in range(KEYS)]
+        status = page.get_by_test_id("log-status").inner_text().splitlines()[0]
+        print(f"  {'':8} a key waits p50 {statistics.median(waits):.0f}, at most {max(waits):.0f} ms; {status!r}")
 
 
 if __name__ == "__main__":
