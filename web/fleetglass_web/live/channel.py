@@ -6,13 +6,14 @@ whose sinks take more get the same bytes in one loop (`write_all`), the others k
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from fleetglass_web.live import messages as m
 from fleetglass_web.live.messages import Frame
 from fleetglass_web.live.reading import ASK_ALL, ASK_EVERY, HOLD_AFTER, LOOK_BYTES
 from fleetglass_web.live.subscriber import Sink, Subscriber
+from fleetglass_web.live.subscription import LogsQuestion, MetricsQuestion
 from fleetglass_web.query import hostfilter
 from fleetglass_web.query.cursor import Position
 from fleetglass_web.view import FleetView, Host
@@ -42,14 +43,18 @@ def write_all_plain(group: Group, data: bytes) -> list[int]:
 class Channel:
     """Members and subscribers of one question."""
 
-    def __init__(self, number: int, hosts: str, view: FleetView, write_all: WriteAll = write_all_plain) -> None:
+    def __init__(
+        self, number: int, question: MetricsQuestion | LogsQuestion, view: FleetView, write_all: WriteAll
+    ) -> None:
         self.number = number
+        self._is_brief = question.numbers
         self.view = view
         self.version = 0  # grows with each change of membership
         self.members: dict[int, Host] = {}
         self.subscribers: dict[Subscriber, int] = {}  # -> how many of its subscriptions ask this
-        self._matches = hostfilter.parse(hosts).matches
+        self._matches = hostfilter.parse(question.hosts).matches
         self._write_all = write_all
+        self._told: dict[int, int] = {}  # member -> version at which it entered or changed
         self._left: dict[int, int] = {}  # host -> version at which it left
         self._turn = 0
         self._asked: deque[tuple[int, Subscriber]] = deque()  # at which turn, whom
@@ -76,14 +81,15 @@ class Channel:
             self._enter(host)
         for number in left:
             self._leave(number)
-        self.send(Frame(m.Hosts(self.number, entered, left)))
+        self.send(self._hosts_frame(entered, left))
 
     def _enter(self, host: Host) -> None:
         self.members[host.host] = host
+        self._told[host.host] = self.version
         self._left.pop(host.host, None)
 
     def _leave(self, number: int) -> None:
-        del self.members[number]
+        del self.members[number], self._told[number]
         self._left[number] = self.version
 
     def name_of(self, host: int) -> str:
@@ -91,14 +97,19 @@ class Channel:
         member = self.members.get(host)
         return member.name if member else ""
 
-    def hosts_frame(self, since: int | None = None) -> Frame:
-        """All members; with a version also the hosts that left after it."""
-        left = [] if since is None else [host for host, version in self._left.items() if version > since]
-        return Frame(m.Hosts(self.number, list(self.members.values()), left))
+    def hosts_frame(self) -> Frame:
+        """All members."""
+        return self._hosts_frame(list(self.members.values()), ())
 
-    def state_since(self, version: int) -> Iterable[Frame]:
-        """What a subscriber needs that missed everything after `version`."""
-        return (self.hosts_frame(version),)
+    def _hosts_frame(self, upsert: Sequence[Host], remove: Sequence[int]) -> Frame:
+        return Frame(m.Hosts(self.number, upsert, remove, self._is_brief))
+
+    def state_since(self, version: int) -> Sequence[Frame]:
+        """What a subscriber needs that missed everything after `version`: here the hosts that changed."""
+        if version == self.version:
+            return ()
+        changed = [self.members[host] for host, told in self._told.items() if told > version]
+        return (self._hosts_frame(changed, [host for host, left in self._left.items() if left > version]),)
 
     def still_there(self, after: str) -> Position | None:  # noqa: ARG002
         """Where to read on behind a cursor; None: what follows it is not in memory (or never was)."""

@@ -87,8 +87,9 @@ def to_map(message: m.Message, block: Callable[[Block], Map], line: Callable[[by
             return {"op": "samples", "ch": ch, "blocks": [block(one) for one in blocks]}
         case m.Lines(ch, cursor, batches, _):
             return {"op": "lines", "ch": ch, "cursor": cursor, "batches": [_batch(batch, line) for batch in batches]}
-        case m.Hosts(ch, upsert, remove):
-            return {"op": "hosts", "ch": ch, "upsert": [host_map(host) for host in upsert], "remove": list(remove)}
+        case m.Hosts(ch, upsert, remove, is_brief):
+            told = {"numbers": [host.host for host in upsert]} if is_brief else {"upsert": list(map(host_map, upsert))}
+            return {"op": "hosts", "ch": ch, **told, "remove": list(remove)}
         case m.Schema(ch, schema, series):
             return {"op": "schema", "ch": ch, "schema": schema, "series": series}
         case m.Subscribed(about, ch):

@@ -4,7 +4,7 @@ In: line batches of the view in arrival order. Out: `lines` frames, each with a 
 frames; and, with a limit, `counts` and a `sampled` gap for each second in which lines were left out.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 
 from fleetglass_web.live import messages as m
 from fleetglass_web.live.channel import Channel, WriteAll, write_all_plain
@@ -50,7 +50,7 @@ class LinesChannel(Channel):
     def __init__(
         self, number: int, question: LogsQuestion, view: FleetView, write_all: WriteAll = write_all_plain
     ) -> None:
-        super().__init__(number, question.hosts, view, write_all)
+        super().__init__(number, question, view, write_all)
         self.question = question
         self._path_matches = compile_glob(question.path)
         self._path = None if question.path == "*" else question.path
@@ -188,10 +188,6 @@ class LinesChannel(Channel):
     def _frames(self, own: Sequence[m.Batch], end: str, after: str = "") -> list[Frame]:
         """All of these batches in one frame: only behind the last of them a cursor is known."""
         return [Frame(m.Lines(self.number, end, own, after))] if own else []
-
-    def state_since(self, version: int) -> Iterable[Frame]:
-        """The hosts, if they changed."""
-        return (self.hosts_frame(version),) if version != self.version else ()
 
 
 def _without_first(own: Sequence[m.Batch], skip: int) -> tuple[list[m.Batch], int]:

@@ -24,9 +24,12 @@ class Subscribed(NamedTuple):
 
 
 class Hosts(NamedTuple):
+    """`is_brief`: only the numbers of `upsert` are said, for who knows the hosts already."""
+
     ch: int
     upsert: Sequence[Host]
     remove: Sequence[int]
+    is_brief: bool = False
 
 
 class Schema(NamedTuple):

@@ -53,7 +53,7 @@ class MetricsChannel(Channel):
     ) -> None:
         self._mask: NDArray[np.bool_] = np.zeros(0, dtype=np.bool_)
         self._sent_ms: NDArray[np.float64] = np.zeros(0)
-        super().__init__(number, question.hosts, view, write_all)
+        super().__init__(number, question, view, write_all)
         self.question = question
         self.mark = view.arrived(-1)[0] if mark is None else mark
         self.ticks = 0
@@ -138,9 +138,9 @@ class MetricsChannel(Channel):
 
     # -- state --------------------------------------------------------------------------------------------------
 
-    def state_since(self, version: int) -> Iterable[Frame]:
-        """Hosts, schemas and the newest row of each host; shared by all who ask within a tick."""
-        return (self.hosts_frame(version), *self._shared(0.0).frames[1:])
+    def state_since(self, version: int) -> Sequence[Frame]:
+        """Also schemas and the newest row of each host; shared by all who ask within a tick."""
+        return (*super().state_since(version), *self._shared(0.0).frames[1:])
 
     def first_state(self, history_s: float) -> Iterable[Frame]:
         """The same for a new subscriber, with the rows of the last `history_s`."""

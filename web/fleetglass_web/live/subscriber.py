@@ -152,7 +152,8 @@ class Subscriber:
             while self._lines_bytes > QUEUE_BYTES_MAX and len(self._lines) > 1:
                 self._drop_oldest()
         else:
-            self._stale.setdefault(channel, channel.version)
+            # A frame of hosts made the channel's version; this client has the one before.
+            self._stale.setdefault(channel, channel.version - isinstance(message, m.Hosts))
 
     def catch_up(self, channel: "Channel", position: Position) -> None:
         """Hand over what lies behind a position, in the steps that the socket takes; live frames wait meanwhile."""

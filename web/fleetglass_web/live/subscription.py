@@ -7,7 +7,7 @@ In: one WebSocket message (JSON text or MessagePack). Out: `Subscribe`, `Unsubsc
 """
 
 import difflib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
@@ -44,6 +44,7 @@ class MetricsQuestion:
     hosts: str
     series: tuple[str, ...]
     interval_ms: int
+    numbers: bool = False  # hosts are said by their numbers only
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,7 @@ class LogsQuestion:
     match: str | None = None
     exclude: str | None = None
     max_lines_per_s: int | None = None
+    numbers: bool = False
 
 
 Question = MetricsQuestion | LogsQuestion
@@ -95,6 +97,7 @@ class _Subscribe(msgspec.Struct, forbid_unknown_fields=True):
     logs: _Logs | None = None
     tail: int | None = None
     resume: str | None = None
+    numbers: bool = False
 
 
 class _Unsubscribe(msgspec.Struct, forbid_unknown_fields=True):
@@ -182,14 +185,16 @@ def _subscribe(said: _Subscribe) -> Subscribe:
             raise ClientError(
                 "interval_ms and history_s belong to 'series'; lines come at once, 'tail' gives older ones"
             )
-        return Subscribe(about, logs_question(hosts, said.logs), tail=tail, resume=_resume(said.resume))
+        lines = replace(logs_question(hosts, said.logs), numbers=said.numbers)
+        return Subscribe(about, lines, tail=tail, resume=_resume(said.resume))
     if said.tail is not None or said.resume is not None:
         raise ClientError("tail and resume belong to 'logs'; for series say 'history_s'")
     patterns = series.parse_list(said.series) if isinstance(said.series, str) else series.canonical(said.series or [])
     history_s = HISTORY_DEFAULT_S if said.history_s is None else said.history_s
     if not 0 <= history_s <= HISTORY_MAX_S:
         raise ClientError(f"history_s: {history_s} is outside 0 to {HISTORY_MAX_S}; older points: GET /api/v1/metrics")
-    return Subscribe(about, MetricsQuestion(hosts, patterns, checked_interval(said.interval_ms)), history_s=history_s)
+    samples = MetricsQuestion(hosts, patterns, checked_interval(said.interval_ms), said.numbers)
+    return Subscribe(about, samples, history_s=history_s)
 
 
 def checked_interval(said: float | None) -> int:

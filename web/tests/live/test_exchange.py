@@ -184,6 +184,42 @@ def test_a_full_socket_gets_the_newest_state_once_when_it_drains(world):
     assert values_of(world.got(client, "samples")) == [99.0]
 
 
+def test_a_full_socket_that_missed_no_host_gets_no_host_again_and_the_only_one_that_left_is_told(world):
+    client = world.client(series=["cpu.*"], history_s=0)
+    client.test_sink.is_full = True
+    world.view.sample(0, {"cpu.user_pct": 1.0})
+    world.wait(1_000)
+    world.got(client)
+    world.view.sample(0, {"cpu.user_pct": 2.0})
+    world.wait(1_000)
+    client.drained(world.view.now_ms())
+    assert world.got(client, "hosts") == []
+    world.view.remove_host(1)
+    client.test_sink.is_full = False
+    client.drained(world.view.now_ms())
+    assert [(hosts["upsert"], hosts["remove"]) for hosts in world.got(client, "hosts")] == [([], [1])]
+
+
+def test_who_knows_the_hosts_hears_only_the_numbers_of_those_that_match(world):
+    knowing = world.client(hosts="role=web", series=["cpu.*"], numbers=True)
+    lines = world.client(hosts="role=web", logs={}, numbers=True)
+    telling = world.client(hosts="role=web", series=["cpu.*"])
+    world.view.change_host(1, labels={"role": "web"})
+    world.view.change_host(0, labels={"role": "db"})
+    hosts = [{key: said for key, said in one.items() if key != "ch"} for one in world.got(knowing, "hosts")]
+    assert hosts == [
+        {"op": "hosts", "numbers": [0], "remove": []},
+        {"op": "hosts", "numbers": [1], "remove": []},
+        {"op": "hosts", "numbers": [], "remove": [0]},
+    ]
+    assert [one["numbers"] for one in world.got(lines, "hosts")] == [[0], [1], []]
+    assert [[host["name"] for host in one["upsert"]] for one in world.got(telling, "hosts")] == [
+        ["web-1"],
+        ["db-1"],
+        [],
+    ]
+
+
 def test_lines_behind_a_full_socket_wait_and_the_oldest_become_a_gap_once_memory_has_let_go_of_them(world):
     client = world.client(logs={"path": "*"})
     client.test_sink.is_full = True

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
-import type { ServerMessage } from "../protocol/messages";
+import { decode } from "../protocol/codec";
+import type { HostMap, ServerMessage } from "../protocol/messages";
 import { Session, type Sink } from "./session";
 
 const WELCOME: ServerMessage = { op: "welcome", hub: "h", version: "1", time_ms: 1_000_000 };
@@ -9,13 +10,18 @@ const opened = (): Session => {
   session.received(WELCOME, 10);
   return session;
 };
+const host = (number: number, name: string): HostMap => {
+  const { message } = decode({ op: "hosts", ch: 1, upsert: [{ host: number, name, state: "live" }], remove: [] });
+  if (message?.op !== "hosts") throw new Error("no hosts");
+  return message.upsert[0]!;
+};
 const heard = (): { calls: string[]; sink: Sink } => {
   const calls: string[] = [];
   return {
     calls,
     sink: {
       began: () => calls.push("began"),
-      hosts: (upsert) => calls.push(`hosts ${upsert.length}`),
+      hosts: (upsert) => calls.push(`hosts ${upsert.map(({ name }) => name).join(" ")}`),
       samples: () => calls.push("samples"),
       lines: (batches) => calls.push(`lines ${batches.length}`),
       failed: (message) => calls.push(`failed: ${message}`),
@@ -32,9 +38,9 @@ describe("subscriptions", () => {
     session.received(WELCOME, 10);
     expect(session.outgoing()).toEqual([{ op: "subscribe", id: 1, hosts: "a", series: [] }]);
     session.received({ op: "subscribed", id: 1, ch: 7 }, 11);
-    session.received({ op: "hosts", ch: 7, upsert: [], remove: [] }, 12);
+    session.received({ op: "hosts", ch: 7, upsert: [], numbers: [], remove: [] }, 12);
     session.received({ op: "samples", ch: 8, blocks: [] }, 13);
-    expect(calls).toEqual(["began", "hosts 0"]);
+    expect(calls).toEqual(["began", "hosts "]);
   });
 
   test("two that the hub answers with one channel both hear it, until each ends", () => {
@@ -49,6 +55,26 @@ describe("subscriptions", () => {
     session.received({ op: "samples", ch: 7, blocks: [] }, 13);
     expect(first.calls).toEqual(["began"]);
     expect(second.calls).toEqual(["began", "samples"]);
+  });
+
+  test("ask for numbers once another one is told every host, and hear whole hosts, also of numbers that came first", () => {
+    const session = opened();
+    const everyone = heard();
+    const web = heard();
+    session.subscribe({ hosts: "*", series: [] }, everyone.sink);
+    session.subscribe({ hosts: "web-*" }, web.sink);
+    expect(session.outgoing()).toEqual([
+      { op: "subscribe", id: 1, hosts: "*", series: [] },
+      { op: "subscribe", id: 2, hosts: "web-*", numbers: true },
+    ]);
+    session.received({ op: "subscribed", id: 1, ch: 7 }, 11);
+    session.received({ op: "subscribed", id: 2, ch: 8 }, 11);
+    session.received({ op: "hosts", ch: 7, upsert: [host(0, "db-1"), host(1, "web-1")], numbers: [], remove: [] }, 12);
+    session.received({ op: "hosts", ch: 8, upsert: [], numbers: [1, 2, 3], remove: [] }, 13);
+    session.received({ op: "hosts", ch: 8, upsert: [], numbers: [], remove: [3] }, 14);
+    session.received({ op: "hosts", ch: 7, upsert: [host(2, "web-2"), host(3, "web-3")], numbers: [], remove: [] }, 15);
+    expect(everyone.calls).toEqual(["began", "hosts db-1 web-1", "hosts web-2 web-3"]);
+    expect(web.calls).toEqual(["began", "hosts web-1", "hosts ", "hosts web-2"]);
   });
 
   test("are asked again after a break, lines from where they stopped", () => {

@@ -3,6 +3,7 @@
  *
  * A subscription outlives connections: after each new `welcome` it is asked again, log subscriptions with the cursor of the
  * newest lines seen. The hub numbers hosts anew after a restart, so a sink hears `began` before it hears of hosts again.
+ * Where one subscription follows everyone, the hub tells the others only numbers: a large fleet travels once.
  *
  * In: what the socket shell saw, with `now` in ms of a monotonic clock. Out: `outgoing()`, `action()` and calls of the
  * sinks. No socket, no timer, no clock here: `socket.ts` has them.
@@ -82,6 +83,9 @@ export class Session {
   #nextId = 1;
   readonly #subscriptions = new Map<number, Subscription>();
   readonly #channels = new Map<number, Set<Subscription>>();
+  /** The hosts by the hub's numbers, and by channel those that were named before they were told. */
+  readonly #told = new Map<number, HostMap>();
+  readonly #untold = new Map<number, Set<number>>();
   #outgoing: ClientMessage[] = [];
   readonly #random: () => number;
 
@@ -146,6 +150,9 @@ export class Session {
       case "error":
         this.#failed(message.id, message.message);
         return;
+      case "hosts":
+        this.#hosts(message);
+        return;
       case "samples":
         this.#measure(message.blocks, now);
     }
@@ -167,7 +174,7 @@ export class Session {
     // Spread, so that a thousand pages do not knock at the same instant.
     this.#link = { state: "waiting", attempt, since, until: now + longest * (0.5 + 0.5 * this.#random()) };
     this.#outgoing = [];
-    this.#channels.clear();
+    this.#forgetChannels();
     this.#probeUntil = null;
     this.#probeAsked = false;
     for (const subscription of this.#subscriptions.values()) subscription.ch = null;
@@ -239,12 +246,50 @@ export class Session {
     this.#clockOffset = message.time_ms - now;
     this.#clockError = Number.POSITIVE_INFINITY;
     this.#link = { state: "open" };
-    this.#channels.clear();
+    this.#forgetChannels();
     for (const [id, subscription] of this.#subscriptions) this.#ask(id, subscription);
   }
 
+  #forgetChannels(): void {
+    this.#channels.clear();
+    this.#told.clear();
+    this.#untold.clear();
+  }
+
   #ask(id: number, { wish, cursor }: Subscription): void {
-    this.#outgoing.push({ op: "subscribe", id, ...wish, ...(cursor === null ? {} : { resume: cursor }) });
+    let isTold = false;
+    for (const [other, { wish }] of this.#subscriptions) isTold ||= other < id && isEveryone(wish);
+    this.#outgoing.push({
+      op: "subscribe",
+      id,
+      ...wish,
+      ...(cursor === null ? {} : { resume: cursor }),
+      ...(isTold ? { numbers: true } : {}),
+    });
+  }
+
+  #hosts({ ch, upsert, numbers, remove }: Extract<ServerMessage, { op: "hosts" }>): void {
+    for (const map of upsert) this.#told.set(map.host, map);
+    const untold = this.#untold.get(ch);
+    for (const number of remove) untold?.delete(number);
+    const missing = numbers.filter((number) => !this.#told.has(number));
+    if (missing.length > 0) this.#untold.set(ch, new Set([...(untold ?? []), ...missing]));
+    this.#give(ch, numbers.length > 0 ? this.#known(numbers) : upsert, remove);
+    if (upsert.length === 0) return;
+    for (const [channel, waiting] of this.#untold) {
+      const known = this.#known(waiting);
+      for (const map of known) waiting.delete(map.host);
+      if (waiting.size === 0) this.#untold.delete(channel);
+      if (known.length > 0) this.#give(channel, known, []);
+    }
+  }
+
+  #known(numbers: Iterable<number>): HostMap[] {
+    return [...numbers].flatMap((number) => this.#told.get(number) ?? []);
+  }
+
+  #give(ch: number, upsert: HostMap[], remove: number[]): void {
+    for (const { sink } of this.#channels.get(ch) ?? []) sink.hosts?.(upsert, remove);
   }
 
   #subscribed(id: number, ch: number): void {
@@ -280,15 +325,15 @@ export class Session {
   }
 }
 
+/** Follows all hosts, and nothing of them. */
+const isEveryone = (wish: Wish): boolean => wish.hosts === "*" && wish.series?.length === 0;
+
 function deliver(
-  message: Exclude<ServerMessage, { op: "welcome" | "subscribed" | "error" }>,
+  message: Exclude<ServerMessage, { op: "welcome" | "subscribed" | "error" | "hosts" }>,
   subscription: Subscription,
 ): void {
   const { sink } = subscription;
   switch (message.op) {
-    case "hosts":
-      sink.hosts?.(message.upsert, message.remove);
-      return;
     case "schema":
       sink.schema?.(message.schema, message.series);
       return;

@@ -55,6 +55,7 @@ function shape(raw: unknown): ServerMessage {
         op: "hosts",
         ch,
         upsert: list(m["upsert"]).map(host),
+        numbers: list(m["numbers"]).map((n) => number(n, -1)),
         remove: list(m["remove"]).map((n) => number(n, -1)),
       };
     case "schema":

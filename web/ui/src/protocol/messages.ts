@@ -69,7 +69,8 @@ export type Cursor = string | Uint8Array;
 export type ServerMessage =
   | { op: "welcome"; hub: string; version: string; time_ms: number }
   | { op: "subscribed"; id: number; ch: number }
-  | { op: "hosts"; ch: number; upsert: HostMap[]; remove: number[] }
+  /** `numbers`: hosts that another subscription tells whole. */
+  | { op: "hosts"; ch: number; upsert: HostMap[]; numbers: number[]; remove: number[] }
   | { op: "schema"; ch: number; schema: number; series: string[] }
   | { op: "samples"; ch: number; blocks: Block[] }
   | { op: "lines"; ch: number; cursor: Cursor; batches: Batch[] }
@@ -95,5 +96,5 @@ export interface Wish {
 }
 
 export type ClientMessage =
-  | ({ op: "subscribe"; id: number; resume?: Cursor } & Wish)
+  | ({ op: "subscribe"; id: number; resume?: Cursor; numbers?: true } & Wish)
   | { op: "unsubscribe"; id: number };
