@@ -59,6 +59,7 @@ class BatchFlag(IntEnum):
 
     PARTIAL = 1  # shown only: the last line has no end yet. Not committed; the whole line follows with the same start
     CUT = 2  # a piece of a line longer than the limit: the next piece of the file continues it
+    LATE = 4  # it waited in the file before this session began: nobody knows when it was written
 
 
 class LineBatch(NamedTuple):

@@ -82,6 +82,7 @@ class Generation:
         "head",
         "hole_scanned",
         "inode",
+        "late_upto",
         "left_ms",
         "links",
         "lost_bytes",
@@ -121,6 +122,7 @@ class Generation:
         self.available: int | None = None  # a copy holds the bytes up to here; None: all that the handle gives
         self.why = Why.ROTATED
         self.grown_ms = 0
+        self.late_upto = 0  # what stood in it when the session began; below it nobody knows when a line was written
         self.left_ms = 0
         self.pending = 0  # bytes of a line without end that stand behind `read`
         self.seen_upto = position  # how far it was ever read; `size` is how far it was ever seen to go

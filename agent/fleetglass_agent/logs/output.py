@@ -40,6 +40,7 @@ class Output:
         self._cutter = LineCutter(max_line_bytes, finds_holes=False)
         self._batch_bytes = min(limits.BATCH_BYTES, max_line_bytes)
         self._read = spool.start
+        self._late_upto = 0  # what the command had said when the session began
         self._is_announced = False
         self._pending = 0
         self._grown_ms = 0
@@ -58,6 +59,7 @@ class Output:
             if one.file == self._spool.file:
                 self._spool.commit(one.committed)
                 self._read = min(one.committed, self._spool.end)
+        self._late_upto = self._spool.end
         self._pending, self._partial_at = 0, -1
         self._cutter.carried, self._cutter.skip_from = 0, None
         before = self._read - max(self._spool.start, self._read - self._cutter.limit_bytes)
@@ -95,8 +97,10 @@ class Output:
                 self._gap(piece.start, piece.end, piece.why, wall_ms, out)
                 continue
             raw = data[piece.start - start : piece.end - start]
-            file = self._spool.file
-            out.append(LineBatch(self.number, file, piece.start, piece.end, wall_ms, piece.flags, raw))
+            file, flags = self._spool.file, piece.flags
+            if piece.start < self._late_upto:
+                flags |= BatchFlag.LATE
+            out.append(LineBatch(self.number, file, piece.start, piece.end, wall_ms, flags, raw))
             used += len(raw)
         self._read = cut.upto
         skipped = self._cutter.skip_from

@@ -139,6 +139,8 @@ class Reader:
                 self._gap(generation, start, end, why, wall_ms, out)
             else:
                 raw = data[start - origin : end - origin]
+                if start < generation.late_upto:
+                    flags |= BatchFlag.LATE
                 out.append(LineBatch(self._number, generation.number, start, end, wall_ms, flags, raw))
                 used += end - start
         return used

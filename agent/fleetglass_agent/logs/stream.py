@@ -238,9 +238,16 @@ class Stream:
                 self._go_to(generation, generation.committed)
             generation.unproven = False
             generation.start = generation.read
+            generation.late_upto = self._size(generation)
             generation.announced = generation.end_sent = False
             generation.partial_at, generation.lost_bytes = -1, 0
         return list(unmet.values())
+
+    def _size(self, generation: Generation) -> int:
+        """How far it goes now."""
+        if generation.handle is None or generation.end is not None:
+            return generation.size
+        return self._hands.look_open(generation.handle).size
 
     def insert_older(self, handle: int, look: Look, known: KnownFile, now_ms: int) -> None:
         """A file that the hub knows and that was rotated away before this run."""
@@ -250,6 +257,7 @@ class Stream:
         generation.phase, generation.left_ms = Phase.DRAINING, now_ms
         self._go_to(generation, known.committed)
         generation.start = generation.read
+        generation.late_upto = look.size
         self._keeper.opened(self, generation, look)
 
     def _by_identity(self, generation: Generation, known: Iterable[KnownFile]) -> KnownFile | None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from fleetglass_agent.logs.numbering import Numbering
 from fleetglass_agent.logs.spool import Spool
-from fleetglass_proto.messages import EventKind
+from fleetglass_proto.messages import BatchFlag, EventKind, LineBatch
 from rig import Rig
 
 
@@ -60,6 +60,8 @@ def test_what_the_hub_did_not_get_waits_in_the_spool_over_a_kill(rig):
     rig.start(commands={"app": "echo three; sleep 60"})
     rig.wait_for(lambda: len(rig.lines) == 3)
     assert rig.lines == [b"one\n", b"two\n", b"three\n"]
+    late = {m.data: bool(m.flags & BatchFlag.LATE) for m in rig.messages if isinstance(m, LineBatch)}
+    assert late == {b"one\ntwo\n": True, b"three\n": False}
 
 
 def test_what_the_hub_has_is_not_sent_again_after_a_restart(rig):

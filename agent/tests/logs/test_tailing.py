@@ -40,6 +40,51 @@ def test_from_start_reads_what_was_there(rig):
     assert rig.lines == [b"old\n"]
 
 
+def late_and_not(rig):
+    """Lines that waited for the session, and those that came in it."""
+    batches = [message for message in rig.messages if isinstance(message, LineBatch)]
+    late = [batch.data for batch in batches if batch.flags & BatchFlag.LATE]
+    return b"".join(late), b"".join(batch.data for batch in batches if not batch.flags & BatchFlag.LATE)
+
+
+def test_what_waited_in_the_files_for_the_session_is_marked_late(rig):
+    rig.write(b"old\n")
+    rig.start(from_start=True)
+    rig.write(b"now\n")
+    rig.pump()
+    assert late_and_not(rig) == (b"old\n", b"now\n")
+
+
+def test_after_an_outage_every_file_is_late_up_to_where_it_stood_then(rig):
+    rig.start()
+    rig.write(b"one\n")
+    rig.pump()
+    rig.disconnect()
+    rig.write(b"two\n")
+    rig.rename("app.log", "app.log.1")
+    rig.write(b"three\n")
+    rig.pump()
+    rig.messages.clear()
+    rig.connect()
+    rig.pump()
+    rig.write(b"four\n")
+    rig.write(b"five\n", "b.log")
+    rig.pump()
+    assert late_and_not(rig) == (b"two\nthree\n", b"four\nfive\n")
+
+
+def test_a_rotated_file_that_is_found_again_after_a_restart_is_late(rig):
+    rig.write(b"one\n")
+    rig.start(from_start=True)
+    rig.stop()
+    rig.write(b"two\n")
+    rig.rename("app.log", "app.log.1")
+    rig.write(b"three\n")
+    rig.messages.clear()
+    rig.start()
+    assert late_and_not(rig) == (b"two\nthree\n", b"")
+
+
 def test_reading_from_the_end_never_begins_within_a_line(rig):
     rig.write(b"old\nhal")
     rig.start()

@@ -4,7 +4,8 @@
 
 They stand in the row of the second in which they were read, so that history, filters and every page have them as they
 have the processors. What cannot be known is NaN and never 0: a row that was measured while the agent was away, the
-first row of a session, and a host that follows nothing any more.
+first row of a session, and a host that follows nothing any more. Lines that waited in a file while nobody read it
+(`BatchFlag.LATE`) are of no second that is known, and are not counted.
 
 In: line batches and rows, in the order of their arrival. Out: values for the row.
 """

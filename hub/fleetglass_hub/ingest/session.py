@@ -193,7 +193,7 @@ class Session:
             self.committed_bytes += length
         else:
             state.received = batch.end
-            if self._rate is not None:
+            if self._rate is not None and not batch.flags & BatchFlag.LATE:
                 self._rate.take(data, state.cut)
             state.cut = cut
         self.intake.take_lines(lines, state, self, length)

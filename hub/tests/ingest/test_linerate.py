@@ -140,6 +140,14 @@ def test_what_was_sent_before_is_not_counted_again(agent):
     assert row(agent) == (4.0, 0.0)
 
 
+def test_lines_that_waited_in_the_file_for_the_session_are_shown_and_are_no_rate_of_now(rooms, agent):
+    row(agent)
+    end = lines(agent, GOOD * 10_000, flags=BatchFlag.LATE)
+    lines(agent, GOOD * 3, end)
+    assert row(agent) == (3.0, 0.0)
+    assert sum(batch.data.count(b"\n") for batch in rooms.watcher.batches) == 10_003
+
+
 def test_an_agent_that_measures_these_series_itself_keeps_its_own(rooms):
     agent = rooms.agent().hello()
     agent.follow()
