@@ -2,13 +2,18 @@
 
 import asyncio
 import re
+import socket
+import subprocess
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from harness.ports import free_port
 from harness.processes import Hub
+from harness.proxies import INSTALLED, Change, nginx
 from harness.standing_fleet import StandingFleet, cpu
+from harness.waiting import until
 from playwright.sync_api import Browser, expect
 
 
@@ -68,6 +73,45 @@ def test_where_websockets_are_blocked_the_fleet_lives_on_by_http_and_the_page_sa
     fleet.write("db-1", "/var/log/app.log", b"the way of a line\n")
     expect(page.get_by_test_id("line").filter(has_text="the way of a line")).to_be_visible()
     context.close()
+
+
+def blocking(text: str) -> str:
+    """A proxy of somebody who has heard that WebSockets are dangerous."""
+    return text.replace("proxy_pass", "if ($http_upgrade) { return 403; }\n        proxy_pass")
+
+
+def hoarding(text: str) -> str:
+    """One that also compresses what it passes on, whatever the hub asks, and so keeps small pieces to itself."""
+    kept = (
+        "proxy_buffering on; proxy_ignore_headers X-Accel-Buffering; "
+        "gzip on; gzip_proxied any; gzip_min_length 0; gzip_types text/event-stream;"
+    )
+    return blocking(text).replace("proxy_buffering off;", kept)
+
+
+# Without nginx (apt-get install nginx-light) there is no case.
+NGINX_WAYS = [("events", blocking), ("polling", hoarding)] if nginx in INSTALLED else []
+
+
+@pytest.mark.parametrize(("way", "change"), NGINX_WAYS)
+def test_behind_an_nginx_that_blocks_upgrades_the_page_takes_the_next_way_and_says_so(
+    hub: Hub, fleet: StandingFleet, open_page, tmp_path: Path, way: str, change: Change
+):
+    port = free_port()
+    quiet = subprocess.DEVNULL
+    proxy = subprocess.Popen(nginx(tmp_path, port, hub.http_port, change), stdout=quiet, stderr=quiet)
+    try:
+        until(lambda: socket.create_connection(("127.0.0.1", port)), "nginx listens")
+        page = open_page(f"http://127.0.0.1:{port}/fleet/")
+        fresh = page.get_by_test_id("freshness")
+        expect(fresh).to_have_attribute("data-way", way, timeout=20_000)
+        expect(fresh).to_contain_text(f"by {way}")
+        expect(row(page, "web-1").locator('[data-field="cpu"]')).to_have_text("70.0")
+        fleet.set("web-1", cpu(81))
+        expect(row(page, "web-1").locator('[data-field="cpu"]')).to_have_text("81.0")
+    finally:
+        proxy.kill()
+        proxy.wait()
 
 
 class PrefixProxy:

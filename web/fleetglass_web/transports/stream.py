@@ -31,9 +31,11 @@ from fleetglass_web.transports.pulse import Pulse
 
 log = logging.getLogger(__name__)
 
-# A comment on an event stream that has been quiet: proxies cut what is silent for a minute (nginx, proxy_read_timeout).
+# On a stream that has been quiet: proxies cut what is silent for a minute (nginx, proxy_read_timeout).
 HEARTBEAT_S = 15.0
 HEARTBEAT = b": still here\n\n"
+# A comment of an event stream; before a JSON object a space means nothing. Plain text has nothing that means nothing.
+HEARTBEATS = {render.EVENTS: HEARTBEAT, render.NDJSON: b" "}
 
 MEDIA_TYPES = {
     render.TEXT: "text/plain; charset=utf-8",
@@ -60,7 +62,7 @@ class StreamSink:
         return False
 
     def ping(self) -> bool:
-        """See `Sink`. HTTP has none; event streams have their heartbeat."""
+        """See `Sink`. HTTP has none; streams have their heartbeats."""
         return False
 
     def ask(self) -> bool:
@@ -135,8 +137,8 @@ class StreamResponse(Response):
                 async with asyncio.timeout(HEARTBEAT_S):
                     await sink.wake.wait()
             except TimeoutError:
-                if self._encoding == render.EVENTS:
-                    await send(_body(HEARTBEAT))
+                if beat := HEARTBEATS.get(self._encoding):
+                    await send(_body(beat))
                 continue
             sink.wake.clear()
             data = sink.take()

@@ -1,135 +1,145 @@
-"""The documented proxies, with the real programs of Debian: everything live passes them at once.
+"""The documented proxies, with the real programs of Debian: every carrier passes them at once, stays open, comes back.
 
 A proxy that is not installed has no case here; `apt-get install nginx-light caddy haproxy` brings all three.
 """
 
 import asyncio
-import json
 import re
-import shutil
-import socket
 import time
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 import httpx
 import pytest
 import websockets
 from fleetglass_web.app import create_app
+from fleetglass_web.live import exchange
 from fleetglass_web.serving import serving
 from fleetglass_web.settings import WebSettings
 from fleetglass_web.testing import FakeFleet
+from fleetglass_web.transports import session, stream
+from harness import carriers
+from harness.ports import free_port
+from harness.proxies import INSTALLED, caddy
 
-EVENTS = {"accept": "text/event-stream"}
-EXAMPLES = Path(__file__).parents[3] / "deploy" / "proxy"
-
-
-def nginx(folder, port, hub):
-    text = (EXAMPLES / "nginx.conf").read_text()
-    text = re.sub(r"listen 443 ssl;", f"listen 127.0.0.1:{port};", text)
-    text = re.sub(r".*ssl_certificate.*\n", "", text).replace("127.0.0.1:7480", f"127.0.0.1:{hub}")
-    temporary = "".join(
-        f"{name}_temp_path {folder}/{name};" for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-    )
-    path = folder / "nginx.conf"
-    path.write_text(
-        f"daemon off; master_process off; pid {folder}/pid; error_log {folder}/error.log; events {{}}\n"
-        f"http {{ access_log off; {temporary}\n{text}\n}}\n"
-    )
-    return ["nginx", "-c", str(path), "-e", f"{folder}/error.log"]
+each_proxy = pytest.mark.parametrize("proxy", INSTALLED, ids=lambda proxy: proxy.__name__)
 
 
-def caddy(folder, port, hub):
-    text = (EXAMPLES / "Caddyfile").read_text().replace("127.0.0.1:7480", f"127.0.0.1:{hub}")
-    text = text.replace("fleet.example.org {", f"http://127.0.0.1:{port} {{", 1)
-    path = folder / "Caddyfile"
-    path.write_text("{\n\tadmin off\n\tstorage file_system " + str(folder) + "\n}\n" + text)
-    return ["caddy", "run", "--adapter", "caddyfile", "--config", str(path)]
+class Behind:
+    """A hub, and the proxy before it."""
 
+    def __init__(self, view, app, hub, command, port):
+        self.view, self.app, self.port = view, app, port
+        self._hub, self._command, self._program = hub, command, None
+        self.client = httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=10)
 
-def haproxy(folder, port, hub):
-    text = (EXAMPLES / "haproxy.cfg").read_text().replace("127.0.0.1:7480", f"127.0.0.1:{hub}")
-    path = folder / "haproxy.cfg"
-    path.write_text(re.sub(r"bind .*", f"bind 127.0.0.1:{port}", text))
-    return ["haproxy", "-f", str(path)]
+    async def start(self):
+        quiet = asyncio.subprocess.DEVNULL
+        self._program = await asyncio.create_subprocess_exec(*self._command, stdout=quiet, stderr=quiet)
+        while True:
+            try:
+                await self.client.get("/healthz")
+                return
+            except httpx.TransportError:
+                assert self._program.returncode is None, "the proxy ended: its example is not valid"
+                await asyncio.sleep(0.05)
 
-
-INSTALLED = [proxy for proxy in (nginx, caddy, haproxy) if shutil.which(proxy.__name__)]
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    async def kill(self):
+        self._program.kill()  # Caddy waits for connections that the client keeps
+        await self._program.wait()
 
 
 @asynccontextmanager
-async def behind(proxy, folder):
-    """A fleet, and the port of the proxy before its hub."""
+async def behind(proxy, folder, **changes):
     view = FakeFleet(clock=lambda: time.time() * 1_000)
     view.add_host("web-1")
     static = folder / "static"
     static.mkdir()
     (static / "index.html").write_text("<!doctype html><html><head></head><body>fleetglass</body></html>")
-    async with serving(create_app(view, WebSettings(static=static))) as hub:
+    app = create_app(view, WebSettings(static=static))
+    async with serving(app) as hub:
         port = free_port()
-        program = await asyncio.create_subprocess_exec(
-            *proxy(folder, port, hub), stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL
-        )
+        made = Behind(view, app, hub, proxy(folder, port, hub, **changes), port)
+        await made.start()
         try:
-            async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=10) as client:
-                while True:
-                    try:
-                        await client.get("/healthz")
-                        break
-                    except httpx.TransportError:
-                        assert program.returncode is None, "the proxy ended: its example is not valid"
-                        await asyncio.sleep(0.05)
-                yield view, client, port
+            yield made
         finally:
-            program.kill()  # Caddy waits for connections that the client keeps
-            await program.wait()
+            await made.client.aclose()
+            await made.kill()
 
 
-async def until_subscribed(view, count):
-    while len(view._watchers[0].exchange.channels) < count:
-        await asyncio.sleep(0.005)
-
-
-async def first_lines(client, path, headers, count):
-    """The first lines of an answer that never ends."""
-    async with client.stream("GET", path, headers=headers) as answer:
-        lines = answer.aiter_lines()
-        return [await anext(lines) for _ in range(count)]
+def run(story):
+    asyncio.run(asyncio.wait_for(story(), 40))
 
 
 @pytest.mark.parametrize("prefix", ["", "/fleet"])
-@pytest.mark.parametrize("proxy", INSTALLED, ids=lambda proxy: proxy.__name__)
+@each_proxy
 def test_everything_live_passes_at_once(proxy, prefix, tmp_path):
     async def story():
-        async with behind(proxy, tmp_path) as (view, client, port):
-            assert len((await client.get(f"{prefix}/api/v1/hosts")).json()["hosts"]) == 1
-            assert "fleetglass" in (await client.get(f"{prefix}/host/web-1")).text
-            url = f"ws://127.0.0.1:{port}{prefix}/api/v1/live"
-            origin = f"http://127.0.0.1:{port}"
-            texts = asyncio.create_task(first_lines(client, f"{prefix}/api/v1/stream/logs", {}, 1))
-            events = asyncio.create_task(first_lines(client, f"{prefix}/api/v1/stream/logs?match=o", EVENTS, 2))
-            async with websockets.connect(url, subprotocols=["fleetglass.v1.json"], origin=origin) as live:
-                await live.send('{"op":"subscribe","id":1,"logs":{"match":"."}}')
-                await until_subscribed(view, 3)
-                cursor = (await client.get(f"{prefix}/api/v1/poll?path=*")).json()["cursor"]
-                asked = {"cursor": cursor, "path": "*"}
-                polling = asyncio.create_task(client.get(f"{prefix}/api/v1/poll", params=asked))
-                while not view._watchers[0].listeners:
-                    await asyncio.sleep(0.005)
-                view.lines(0, "/a.log", "one\n")
-                while (message := json.loads(await live.recv()))["op"] != "lines":
-                    pass
-                assert message["batches"][0]["lines"] == [[0, "one"]]
-                assert await texts == ["one"]
-                assert json.loads((await events)[1].removeprefix("data: "))["text"] == "one"
-                assert [line["text"] for line in (await polling).json()["lines"]] == ["one"]
+        async with behind(proxy, tmp_path) as the:
+            assert len((await the.client.get(f"{prefix}/api/v1/hosts")).json()["hosts"]) == 1
+            assert "fleetglass" in (await the.client.get(f"{prefix}/host/web-1")).text
+            readers = carriers.Readers(the.client, prefix, carriers.ALL)
+            await readers.until_listening(the.app)
+            # One line, and nothing behind it that would push it out of a buffer.
+            the.view.lines(0, "/a.log", "one\n")
+            assert await readers.take() == {carrier.__name__: ["one"] for carrier in carriers.ALL}
+            await readers.close()
+            url = f"ws://127.0.0.1:{the.port}{prefix}/api/v1/live"
+            async with websockets.connect(url, origin=f"http://127.0.0.1:{the.port}"):
+                pass
             with pytest.raises(websockets.InvalidStatus):
                 await websockets.connect(url, origin="http://evil.example.org")
 
-    asyncio.run(asyncio.wait_for(story(), 40))
+    run(story)
+
+
+def impatient(text):
+    """An example whose idle time-outs are a second; plain text, which cannot break a silence, is not asked here."""
+    text = re.sub(r"proxy_read_timeout 1h", "proxy_read_timeout 1s", text)
+    return re.sub(r"timeout (client|server|tunnel) 1h", r"timeout \1 1s", text)
+
+
+@pytest.mark.parametrize("proxy", [one for one in INSTALLED if one is not caddy], ids=lambda proxy: proxy.__name__)
+def test_a_heartbeat_keeps_each_carrier_open_beyond_the_proxys_idle_time_out(proxy, tmp_path, monkeypatch):
+    """Caddy has no such time-out."""
+    for module in (stream, session):
+        monkeypatch.setattr(module, "HEARTBEAT_S", 0.3)
+    monkeypatch.setattr(exchange, "PING_MS", 300)
+    monkeypatch.setattr(exchange, "CHECK_MS", 100)
+    quiet = [carrier for carrier in carriers.PUSHED if carrier is not carriers.text]
+
+    async def story():
+        async with behind(proxy, tmp_path, change=impatient) as the:
+            readers = carriers.Readers(the.client, "", quiet)
+            await readers.until_listening(the.app)
+            await asyncio.sleep(2.2)  # the proxy's patience, twice
+            the.view.lines(0, "/a.log", "one\n")
+            assert await readers.take() == {carrier.__name__: ["one"] for carrier in quiet}
+            await readers.close()
+
+    run(story)
+
+
+@each_proxy
+def test_after_a_restart_of_the_proxy_each_carrier_goes_on_behind_its_place(proxy, tmp_path):
+    async def story():
+        async with behind(proxy, tmp_path) as the:
+            readers = carriers.Readers(the.client, "/fleet", carriers.WITH_PLACE)
+            await readers.until_listening(the.app)
+            the.view.lines(0, "/a.log", "one\n")
+            assert await readers.take() == {carrier.__name__: ["one"] for carrier in carriers.WITH_PLACE}
+            await the.kill()
+            await readers.close()
+            the.view.lines(0, "/a.log", "two\n")
+            while any(subscriber.channels for subscriber in the.app.state.pulse.exchange.subscribers):
+                for lost in list(the.app.state.live_sessions.by_id.values()):
+                    lost.end()  # a polled session waits a minute for its client
+                await asyncio.sleep(0.01)
+            await the.start()
+            readers = carriers.Readers(the.client, "/fleet", carriers.WITH_PLACE, readers.places)
+            await readers.until_listening(the.app)
+            the.view.lines(0, "/a.log", "three\n")
+            assert await readers.take(2) == {carrier.__name__: ["two", "three"] for carrier in carriers.WITH_PLACE}
+            await readers.close()
+
+    run(story)
