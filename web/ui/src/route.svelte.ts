@@ -6,6 +6,9 @@
  */
 import { type Place, parsePlace, prefixOf, printPlace } from "./url";
 
+/** A range that someone zoomed in from; both null: live. */
+type Range = Pick<Place, "from" | "to">;
+
 class Route {
   readonly #prefix = prefixOf(document.baseURI);
   #place: Place = $state.raw(this.#read());
@@ -28,7 +31,7 @@ class Route {
   /** Change the place in its own entry of the history: for what is typed and toggled. */
   set(change: Partial<Place>): void {
     this.#place = { ...this.#place, ...change };
-    history.replaceState(null, "", this.href());
+    history.replaceState(history.state, "", this.href());
   }
 
   /** Go to another place: Back returns from it. */
@@ -36,8 +39,24 @@ class Route {
     const next = { ...this.#place, ...change };
     const href = this.href(change);
     if (href === this.href()) return;
+    const { from, to } = this.#place;
+    const isSame = next.from === from && next.to === to;
+    const wider = isSame ? this.#wider() : next.from === null ? [] : [...this.#wider(), { from, to }];
     this.#place = next;
-    history.pushState(null, "", href);
+    history.pushState({ wider }, "", href);
+  }
+
+  /** Back to the range that was zoomed in from; where a link led straight to a range, to live. */
+  zoomOut(): void {
+    const wider = [...this.#wider()];
+    const range = wider.pop() ?? { from: null, to: null };
+    this.#place = { ...this.#place, ...range };
+    history.pushState({ wider }, "", this.href());
+  }
+
+  /** What this entry of the history was zoomed in from, the widest first. */
+  #wider(): Range[] {
+    return (history.state as { wider?: Range[] } | null)?.wider ?? [];
   }
 
   /** The address of a place, for links: the lens travels with it. */
