@@ -73,6 +73,40 @@ def test_a_row_shows_what_the_api_says(hub, fleet, open_page):
     expect(row(page, "web-1").locator('[data-field="read"]')).to_have_text("—")
 
 
+def test_lines_and_errors_a_second_stand_in_the_row_the_group_and_the_summary(hub, fleet, open_page):
+    page = open_page(f"{hub.url}/")
+    until_names(page, ["web-1", "db-1", "db-2", "web-10"])
+    heads = page.get_by_role("columnheader")
+    expect(heads.get_by_text("Lines/s")).to_have_count(0)  # nobody follows a log
+    summary = page.get_by_test_id("summary")
+    expect(summary.get_by_text("Log lines").locator("..")).to_contain_text("—")
+    fleet.set("db-1", {"log.lines_per_s": 120.0, "log.errors_per_s": 30.0})
+    fleet.set("db-2", {"log.lines_per_s": 40.0, "log.errors_per_s": 0.0})
+    expect(heads.get_by_text("Lines/s")).to_be_visible()
+    expect(row(page, "db-1").locator('[data-field="lines"]')).to_have_text("120")
+    expect(row(page, "db-1").locator('[data-field="errors"]')).to_contain_text("25.0")
+    expect(row(page, "db-1").locator('[data-field="errors"] .bad')).to_be_visible()
+    expect(row(page, "db-2").locator('[data-field="errors"]')).to_have_text("0")
+    expect(row(page, "web-1").locator('[data-field="lines"]')).to_have_text("—")
+    expect(summary.get_by_text("Log lines").locator("..")).to_contain_text("160/s")
+    expect(summary.get_by_text("Errors").locator("..")).to_contain_text("30/s")
+    page.goto(f"{hub.url}/?group=role&sort=-errors")
+    db = page.locator('[data-testid="group"][data-group="db"]')
+    expect(db).to_contain_text("160")
+    expect(db).to_contain_text("18.8")
+    expect(page.locator('[data-testid="group"]').first).to_have_attribute("data-group", "db")
+    page.set_viewport_size({"width": 390, "height": 844})
+    expect(row(page, "db-1")).to_contain_text("120 lines/s · 30 err")
+    page.set_viewport_size({"width": 1440, "height": 900})
+    page.goto(f"{hub.url}/?view=heatmap&metric=lines")
+    page.wait_for_selector('[data-testid="fleet-heatmap"] > canvas[data-drawn]')
+    canvas = page.locator('[data-testid="fleet-heatmap"] > canvas')
+    until(
+        lambda: {one["value"] for one in canvas.evaluate("c => c.values()") if one["host"] == "db-1"} >= {120.0},
+        "the heatmap shows the lines of db-1",
+    )
+
+
 def test_the_busiest_stands_first_and_a_click_on_a_head_sorts(hub, fleet, open_page):
     page = open_page(f"{hub.url}/")
     until_names(page, ["web-1", "db-1", "db-2", "web-10"])

@@ -101,7 +101,6 @@ def test_a_second_browser_shares_the_first_ones_channels(hub, start_agent, open_
     pages = [open_page(f"{hub.url}/") for _ in range(2)]
     for page in pages:
         expect(page.get_by_test_id("fleet-table").get_by_test_id("row")).to_have_count(1)
-        # The count of lines is the last question that the page asks.
         expect(page.get_by_test_id("summary").get_by_text("Log lines")).to_be_visible()
     assert figure("subscribers") == 2
     shared = until(lambda: figure("channels"), "the browsers' channels")

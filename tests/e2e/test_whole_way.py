@@ -5,8 +5,10 @@ import re
 import signal
 import socket
 import subprocess
+import time
 from pathlib import Path
 
+import pytest
 from harness.live import LiveClient
 from harness.processes import Hub
 from harness.waiting import until
@@ -71,6 +73,45 @@ def test_a_line_appended_to_a_file_reaches_both_subprotocols_and_the_plain_strea
     finally:
         curl.kill()
         curl.wait()
+
+
+def test_lines_and_errors_are_counted_a_second_and_none_of_an_outage_is_a_spike_of_now(hub, start_agent, tmp_path):
+    log = tmp_path / "app.log"
+    log.write_text("ERROR long ago\n" * 1_000)
+    start_agent("web-1", "--tail", str(log))
+    start_agent("web-2")
+
+    def now(name: str) -> tuple[float | None, float | None]:
+        values = hub.hosts(name)[0]["values"]
+        return values.get("log.lines_per_s"), values.get("log.errors_per_s")
+
+    hub.until_live("web-2")
+    until(lambda: now("web-1") == (0.0, 0.0), "a quiet host writes no line a second")
+    assert now("web-2") == (None, None)
+    began_ms = time.time() * 1_000
+    append(log, "GET / took 3 ms\n" * 90 + "ERROR db: query failed\n" * 10)
+    until(lambda: (now("web-1")[1] or 0.0) > 0, "the errors show")
+    until(lambda: now("web-1") == (0.0, 0.0), "it is quiet again")
+
+    def kept(from_ms: float) -> dict[str, list[float]]:
+        question = {"filter": "web-1", "series": "log.*", "from": str(int(from_ms)), "step": "1s"}
+        found = hub.get("/api/v1/metrics", **question)["series"]
+        return {one["series"]: [value for value in one["avg"] if value is not None] for one in found}
+
+    rates = kept(began_ms - 1_000)
+    # A row comes about a second after the one before: its rate times that is what was written.
+    assert 80 < sum(rates["log.lines_per_s"]) < 125
+    assert sum(rates["log.errors_per_s"]) == pytest.approx(sum(rates["log.lines_per_s"]) / 10)
+
+    hub.kill()
+    append(log, "ERROR while nobody listened\n" * 5_000)
+    hub.start()
+    again_ms = time.time() * 1_000
+    until(lambda: now("web-1") == (0.0, 0.0), "the agent is back", within_s=20)
+    last = hub.get("/api/v1/logs", filter="web-1", limit="1")["lines"][0]
+    assert (last["text"], last["offset"]) == ("ERROR while nobody listened", log.stat().st_size - 28)
+    assert set(kept(again_ms)["log.lines_per_s"]) == {0.0}
+    assert sum(kept(began_ms - 1_000)["log.lines_per_s"]) == sum(rates["log.lines_per_s"])
 
 
 def test_two_clients_with_the_same_question_share_one_channel(hub, start_agent):

@@ -23,6 +23,8 @@ export const METRICS: readonly FleetMetric[] = [
   { key: "write", title: "Disk write", name: "disk.write_bytes_per_s", field: F.write, top: null },
   { key: "in", title: "Net in", name: "net.rx_bytes_per_s", field: F.rx, top: null },
   { key: "out", title: "Net out", name: "net.tx_bytes_per_s", field: F.tx, top: null },
+  { key: "lines", title: "Log lines/s", name: "log.lines_per_s", field: F.lines, top: null },
+  { key: "errors", title: "Log errors/s", name: "log.errors_per_s", field: F.errors, top: null },
   { key: "load", title: "Load, 1 min", name: "load.1m", field: F.load, top: null },
 ];
 
