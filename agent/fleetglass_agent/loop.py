@@ -29,6 +29,8 @@ from fleetglass_agent.uplink.session import Committed, IntervalWanted, Welcomed
 
 # While nothing can be sent, log events are still looked at: a rotation must be seen. But not one by one.
 AWAY_LOOK_MS = 100
+# As a plain int: each use of the enum costs a call.
+_READABLE = int(zmq.POLLIN)
 # After so many rows everything ran once, and memory that only the start needed can be given back.
 SETTLED_ROWS = 3
 
@@ -81,6 +83,9 @@ class Loop:
         self._rows_written = 0
         self._were_up: set[str] = set()
         self._stop_why = ""
+        # What the last wait was for, so that a turn does not ask for it twice.
+        self._line_descriptors: Sequence[int] = ()
+        self._lines_due_ms: int | None = None
         self._wake_read, self._wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
 
     def run(self) -> None:
@@ -104,7 +109,7 @@ class Loop:
             self._signals(now_ms)
         self._sources(readable, now_ms)
         self._follow(readable, now_ms)
-        for told in self._outlet.turn(readable - {self._wake_read}, now_ms, wall_ms):
+        for told in self._outlet.turn(readable, now_ms, wall_ms):
             match told:
                 case Welcomed(streams):
                     self._lines.welcome(streams, now_ms)
@@ -130,19 +135,25 @@ class Loop:
     def _wait(self) -> set[object]:
         """Sleep until something is readable or due; the descriptors and sockets that are readable."""
         now_ms = monotonic_ms()
-        polled: list[tuple[object, int]] = [(self._wake_read, zmq.POLLIN), *self._outlet.polled()]
-        polled += [(fd, zmq.POLLIN) for source in self._registry.waiting() for fd in source.descriptors()]
-        times = [self._rows.next_ms, self._outlet.next_tick_ms(), self._lines.next_tick_ms()]
-        times += [source.next_tick_ms() for source in self._registry.waiting()]
-        if now_ms < self._lines_muted_until_ms:
-            times.append(self._lines_muted_until_ms)
-        else:
-            polled += [(fd, zmq.POLLIN) for fd in self._lines.descriptors()]
+        polled: list[tuple[object, int]] = [(self._wake_read, _READABLE), *self._outlet.polled()]
+        self._lines_due_ms = self._lines.next_tick_ms()
+        times = [self._rows.next_ms, self._outlet.next_tick_ms(), self._lines_due_ms]
+        for source in self._registry.waiting():
+            polled += [(descriptor, _READABLE) for descriptor in source.descriptors()]
+            times.append(source.next_tick_ms())
         if self._lines.ready() and self._outlet.budget() > 0:
             times.append(self._pace.next_ms)
         wake_ms = min(due_ms for due_ms in times if due_ms is not None)
-        found = zmq.zmq_poll(polled, max(0, wake_ms - now_ms))  # type: ignore[arg-type]  # sockets and descriptors mixed
-        return {ready for ready, _ in found}
+        self._line_descriptors = ()
+        if now_ms < self._lines_muted_until_ms:
+            # While lines gather their descriptors are not polled. That this is over is nothing to do a turn for.
+            found = _poll(polled, min(wake_ms, self._lines_muted_until_ms) - now_ms)
+            if found or wake_ms <= self._lines_muted_until_ms:
+                return found
+            now_ms = monotonic_ms()
+        self._line_descriptors = self._lines.descriptors()
+        polled += [(descriptor, _READABLE) for descriptor in self._line_descriptors]
+        return _poll(polled, wake_ms - now_ms)
 
     def _sources(self, readable: set[object], now_ms: int) -> None:
         for source in self._registry.waiting():
@@ -155,12 +166,13 @@ class Loop:
 
     def _follow(self, readable: set[object], now_ms: int) -> None:
         received = False
-        for descriptor in self._lines.descriptors():
+        for descriptor in self._line_descriptors:
             if descriptor in readable:
                 self._lines.receive(descriptor, now_ms)
                 received = True
-        due_ms = self._lines.next_tick_ms()
-        if due_ms is not None and now_ms >= due_ms:
+        # With each row the files are asked, too: so a host at rest wakes once a second and not twice.
+        is_due = self._lines_due_ms is not None and now_ms >= self._lines_due_ms
+        if is_due or now_ms >= self._rows.next_ms:
             self._lines.tick(now_ms)
         if received and self._outlet.budget() <= 0:
             self._lines_muted_until_ms = now_ms + AWAY_LOOK_MS
@@ -206,6 +218,7 @@ class Loop:
                 reloaded = self._reload()
                 if reloaded:
                     self._lines.reload(reloaded.tail)
+                    self._line_descriptors = ()
                     self._outlet.introduce(reloaded.labels, now_ms)
             elif number in (signal.SIGTERM, signal.SIGINT):
                 self._stop_why = signal.Signals(number).name
@@ -216,6 +229,11 @@ class Loop:
         self._registry.close()
         self._lines.close()
         self._outlet.end(wall_clock_ms(), self._stop_why or "failure")
+
+
+def _poll(polled: list[tuple[object, int]], wait_ms: int) -> set[object]:
+    found = zmq.zmq_poll(polled, max(0, wait_ms))  # type: ignore[arg-type]  # sockets and descriptors mixed
+    return {ready for ready, _ in found}
 
 
 def monotonic_ms() -> int:

@@ -35,7 +35,9 @@ from fleetglass_agent.logs.skipped import Skipped
 from fleetglass_agent.logs.stream import Stream
 from fleetglass_agent.logs.watcher import Watcher
 
-RESCAN_MS = 1_000
+# Each second, at a tick that comes for other reasons if one does: the agent's rows are a second apart, some ms more or
+# less.
+RESCAN_MS, RESCAN_EARLY_MS = 1_050, 300
 POLL_MS = 250
 # Watches may be had again, after somebody raised their number.
 WATCH_AGAIN_MS = 30_000
@@ -213,7 +215,7 @@ class Followed:
             self._poll_ms = now_ms + POLL_MS
             for stream in list(self._opened.polled):
                 self._look(stream, now_ms)
-        if now_ms >= self._rescan_ms:
+        if now_ms >= self._rescan_ms - RESCAN_EARLY_MS:
             self._rescan_ms = now_ms + RESCAN_MS
             # Whoever still waits for a turn waits for the hub: see at least what becomes of its files.
             for stream in {*self._linked, *self._leaving, *self._row, *self._slice()}:

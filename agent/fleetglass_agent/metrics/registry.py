@@ -84,6 +84,7 @@ class Registry:
         self._events: list[SourceEvent] = []
         self._series: tuple[str, ...] = ()
         self._blank = array("f")
+        self._waiting: list[Waiting] | None = None  # asked for in each turn of the loop; None: made anew
         for factory in factories:
             slot = _Slot(factory)
             if any(factory.name == other.factory.name for other in self._slots):
@@ -142,8 +143,10 @@ class Registry:
 
     def waiting(self) -> list[Waiting]:
         """Sources whose descriptors and clock the loop must watch; ask again after each `read`."""
-        sources = [slot.source for slot in self._slots if slot.source is not None]
-        return [cast(Waiting, source) for source in sources if hasattr(source, "descriptors")]
+        if self._waiting is None:
+            sources = [slot.source for slot in self._slots if slot.source is not None]
+            self._waiting = [cast(Waiting, source) for source in sources if hasattr(source, "descriptors")]
+        return self._waiting
 
     def receive(self, source: Waiting, descriptor: int, now_ms: int) -> bool:
         """Tell a source that a descriptor is readable. True: a row should be written now."""
@@ -178,6 +181,7 @@ class Registry:
         """Close every source, whatever they raise."""
         for slot in self._slots:
             _close(slot)
+        self._waiting = None
 
     def _make(self, slot: _Slot, now_ms: int) -> bool:
         try:
@@ -188,6 +192,7 @@ class Registry:
             self._down(slot, error, now_ms)
             return False
         slot.source = cast(Source, source)
+        self._waiting = None
         return True
 
     def _up(self, slot: _Slot, now_ms: int) -> None:
@@ -205,6 +210,7 @@ class Registry:
         """Switch a source off; say so once for each reason, unless it never was on and there is nothing to be done."""
         why = error if isinstance(error, Off) else _broken(error)
         _close(slot)
+        self._waiting = None
         is_news = slot.up_ms is not None or (slot.off is None and why.remedy) or (slot.off and slot.off.why != why.why)
         if is_news:
             self._events.append(SourceEvent("source_down", slot.factory.name, why.why, why.remedy))

@@ -32,6 +32,8 @@ _WATCHED = (
     | zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL
     | zmq.EVENT_HANDSHAKE_FAILED_AUTH
 )
+# As plain ints: these are used in every turn, and each use of an enum costs a call.
+_READABLE, _EITHER, _NOW = int(zmq.POLLIN), int(zmq.POLLIN | zmq.POLLOUT), int(zmq.DONTWAIT)
 _EVENT = struct.Struct("=HI")  # native order: from this process to itself (zmq_socket_monitor)
 _WHY = {
     int(zmq.EVENT_CLOSED): "nobody answers there (connection refused)",
@@ -121,8 +123,7 @@ class Dealer:
         """What to poll, and for what."""
         if self._socket is None or self._monitor is None:
             return []
-        wanted = zmq.POLLIN | zmq.POLLOUT if self._unsent else zmq.POLLIN
-        return [(self._socket, int(wanted)), (self._monitor, int(zmq.POLLIN))]
+        return [(self._socket, _EITHER if self._unsent else _READABLE), (self._monitor, _READABLE)]
 
     @property
     def is_full(self) -> bool:
@@ -132,11 +133,13 @@ class Dealer:
     def send(self, messages: list[bytes]) -> None:
         """Hand messages over in order; those without room are kept and go first at the next call."""
         self._unsent += messages
+        if not self._unsent:
+            return
         sent = 0
         if self._socket is not None:
             try:
                 for message in self._unsent:
-                    self._socket.send(message, zmq.DONTWAIT)
+                    self._socket.send(message, _NOW)
                     sent += 1
             except zmq.Again:
                 pass
@@ -170,6 +173,6 @@ def _drain(socket: "zmq.Socket[bytes] | None") -> Iterator[list[bytes]]:
     try:
         for _ in range(RECEIVE_MESSAGES if socket is not None else 0):
             assert socket is not None
-            yield socket.recv_multipart(zmq.DONTWAIT)
+            yield socket.recv_multipart(_NOW)
     except zmq.Again:
         return

@@ -232,7 +232,7 @@ class Session:
     def outgoing(self, wall_ms: int) -> list[bytes]:
         """What to send now, oldest first; empties the list. Each call takes one frame's worth of samples."""
         messages, self._urgent = self._urgent, []
-        if self.state is not State.READY:
+        if self.state is not State.READY or not (self._items or self._notices or self._ring.waits):
             return messages
         if dropped := self._ring.dropped():
             self._notices.append(Event(wall_ms, EventKind.SAMPLES_DROPPED, None, None, {**dropped._asdict()}))

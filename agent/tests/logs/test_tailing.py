@@ -129,7 +129,7 @@ def test_folders_below_a_double_star_are_found_when_they_come(rig):
     rig.pump()
     rig.write(b"deep\n", "a/b/c.log")
     rig.write(b"top\n", "d.log")
-    rig.after(1_000)
+    rig.after(1_050)
     assert sorted(rig.lines) == [b"deep\n", b"top\n"]
 
 
@@ -137,7 +137,7 @@ def test_a_folder_that_is_not_there_yet_is_looked_for_each_second(rig):
     rig.start(globs=(str(rig.logs / "later" / "*.log"),))
     os.mkdir(rig.logs / "later")
     rig.write(b"one\n", "later/a.log")
-    rig.after(1_000)
+    rig.after(1_050)
     assert rig.lines == [b"one\n"]
 
 
@@ -176,7 +176,7 @@ def test_a_file_renamed_without_a_successor_is_followed_on(rig):
     rig.rename("app.log", "app.log.1")
     rig.after(20_000)
     rig.write(b"two\n", "app.log.1")
-    rig.after(1_000)
+    rig.after(1_050)
     assert rig.lines == [b"one\n", b"two\n"]
 
 
@@ -228,7 +228,7 @@ def test_a_rotated_file_that_is_gone_is_a_gap_as_far_as_it_was_seen_and_a_word(r
     rig.pump()
     rig.disconnect()
     rig.write(b"seen, not sent\n")
-    rig.after(1_000)
+    rig.after(1_050)
     rig.stop()
     os.unlink(rig.path())
     rig.write(b"new\n")
@@ -247,7 +247,7 @@ def test_copytruncate_goes_on_from_the_start_and_loses_nothing_that_the_copy_has
     shutil.copy(rig.path(), rig.path("app.log.1"))
     os.truncate(rig.path(), 0)
     rig.write(b"new\n")
-    rig.after(1_000)
+    rig.after(1_050)
     assert rig.lines == [b"one\n", b"written between the last read and the copy\n", b"new\n"]
     assert [event.fields["lost_bytes"] for event in rig.of(EventKind.TRUNCATED)] == [0]
 
@@ -275,7 +275,7 @@ def test_a_truncation_without_a_copy_says_how_much_is_known_to_be_lost(rig):
     rig.pump()
     rig.disconnect()
     rig.write(b"lost\n")
-    rig.after(1_000)
+    rig.after(1_050)
     os.truncate(rig.path(), 0)
     rig.after(500)
     rig.write(b"new\n")
@@ -329,7 +329,7 @@ def test_files_with_the_same_first_bytes_are_two(rig):
         rig.write(b"# header\n", name)
     rig.rename("a.log", "c.log")
     rig.write(b"c\n", "c.log")
-    rig.after(1_000)
+    rig.after(1_050)
     assert sorted(rig.lines) == [b"# header\n", b"# header\n", b"c\n"]
 
 
@@ -381,7 +381,7 @@ def test_a_short_lived_file_is_read_through_its_open_descriptor(rig):
         rig.pump()
         writer.write(b"all of it\n")
         os.unlink(rig.path("brief.log"))
-    rig.after(1_000)
+    rig.after(1_050)
     assert rig.lines == [b"all of it\n"]
 
 
@@ -406,7 +406,7 @@ def test_a_line_without_end_is_shown_as_partial_after_five_seconds_and_replaced_
     rig.write(b"one\nhal")
     rig.after(4_500)
     assert rig.hub.partial == {}
-    rig.after(1_000)
+    rig.after(1_050)
     assert list(rig.hub.partial.values()) == [b"hal"]
     rig.write(b"f\n")
     rig.pump()
@@ -430,7 +430,7 @@ def test_a_very_long_line_leaves_in_pieces_and_the_file_goes_on(rig, size):
     rig.write(b"a\n" + b"x" * size)
     rig.after(6_000)
     rig.write(b"y\nb\n")
-    rig.after(1_000)
+    rig.after(1_050)
     assert rig.lines[0] == b"a\n"
     assert rig.lines[-1] == b"b\n"
     sent = sum(len(line) for line in rig.lines[1:-1])
@@ -584,7 +584,7 @@ def test_a_lost_checkpoint_and_a_rotation_lose_nothing_that_the_hub_can_place(ri
     rig.rename("app.log", "app.log.1")
     rig.write(b"three\n")
     rig.start()
-    rig.after(1_000)
+    rig.after(1_050)
     assert rig.lines == [b"one\n", b"two\n", b"three\n"]
 
 
@@ -642,7 +642,7 @@ def test_without_watches_files_are_polled_and_that_is_told(rig):
     rig.after(250)
     assert rig.lines == [b"new\n"]
     rig.write(b"another\n", "b.log")
-    rig.after(1_000)
+    rig.after(1_050)
     assert rig.lines == [b"new\n", b"another\n"]
     assert rig.tailing.status().files[0].how == "polling, 250 ms"
     assert any("polled every 250 ms" in text and "sysctl" in text for text in rig.notices)

@@ -57,7 +57,7 @@ def test_a_line_that_comes_alone_waits_for_nothing():
     assert pace.next_ms == 1_100
 
 
-@pytest.mark.parametrize(("size", "wait_ms"), [(100, 1), (5_000, 2), (50_000, 5)])
+@pytest.mark.parametrize(("size", "wait_ms"), [(100, 2), (5_000, 2), (50_000, 5)])
 def test_lines_that_come_close_behind_each_other_are_gathered_the_longer_the_more_there_are(size, wait_ms):
     pace = Pace()
     pace.sent(100, now_ms=1_000)
