@@ -474,6 +474,8 @@ class Followed:
 
     def _look(self, stream: Stream, now_ms: int) -> None:
         try:
+            if stream.path not in self.skipped and stream.is_as_seen():
+                return  # nearly always, each second: half the cost of the whole look
             is_changed = stream.look(now_ms)
         except Unreadable as error:
             self.skipped.add(stream.path, error.why, error.remedy, now_ms=now_ms, retry=error.retry)

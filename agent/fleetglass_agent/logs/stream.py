@@ -60,6 +60,22 @@ class Stream:
 
     # -- what stands at the path ------------------------------------------------------------------------------------
 
+    def is_as_seen(self) -> bool:
+        """Whether a `look` would find nothing new: one file, at its path, which has not changed since.
+
+        Raises:
+            Unreadable: as `look`.
+        """
+        current = self.follower.current
+        if current is None or len(self.follower.generations) > 1 or current.phase is not Phase.FOLLOWED:
+            return False
+        known = (current.dev, current.inode, current.size, current.links, current.mtime_ns)
+        return (
+            current.handle is not None
+            and self._hands.look_open(current.handle) == known
+            and self._hands.look(self.path) == known
+        )
+
     def look(self, now_ms: int) -> bool:
         """Look at the path and at files that have left it; True if there may be something to read.
 
