@@ -12,8 +12,8 @@ from fleetglass_proto.messages import Event, Frame, LineBatch, Sample
 # A line that follows the last frame by more than this came alone.
 ALONE_MS = 10
 # How long lines gather that follow each other closely. A line may take 2 ms from write() to browser at the median and 8
-# at p99 (design section 8): at 1,000 lines/s they take 1.6 and 2.8 with 2 ms here, and half as many turns of the loop as
-# with 1 ms. From tens of thousands a second on, fewer and larger messages halve the cost of each line.
+# at p99 (design section 8): at 1,000 lines/s they take 1.6 and 2.8 with 2 ms here, and the loop makes half as many
+# turns as with 1 ms. From tens of thousands a second on, fewer and larger messages halve the cost of each line.
 GATHER_MS = 2
 BUSY_BYTES, BUSY_MS = 16 << 10, 5
 # A frame of this size is a backlog's: the next may follow at once. A live file of 200,000 lines/s fills 120 KiB in
