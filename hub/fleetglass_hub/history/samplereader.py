@@ -29,6 +29,8 @@ from fleetglass_hub.history.recorder import Rows
 from fleetglass_hub.history.samplestore import SampleStore
 
 Parts = dict[str, list[Steps]]
+# host -> where its samples stand: rows, and the places of its own in them, in the order in which they came.
+ByHost = dict[int, list[tuple[Rows, NDArray[np.int64]]]]
 
 
 class _Fresh(NamedTuple):
@@ -83,10 +85,12 @@ class SampleReader:
         by_shard: dict[int, list[int]] = {}
         for host in dict.fromkeys(query.hosts):
             by_shard.setdefault(host >> SHARD_SHIFT, []).append(host)
+        pending_of = by_host(pending, query.hosts, *_whole_hours(query))
         for shard, own in by_shard.items():
-            rows = [*_hot(connection, shard), *pending]
+            hot_of = by_host(_hot(connection, shard), own, *_whole_hours(query))
             for host in own:
                 stop.check()
+                rows = [*hot_of.get(host, ()), *pending_of.get(host, ())]
                 yield from self._of_host(connection, host, rows, wanted, query)
 
     def _wanted(self, query: MetricQuery) -> dict[str, int]:
@@ -103,7 +107,7 @@ class SampleReader:
         self,
         connection: sqlite3.Connection,
         host: int,
-        rows: Sequence[Rows],
+        rows: Sequence[tuple[Rows, NDArray[np.int64]]],
         wanted: Mapping[str, int],
         query: MetricQuery,
     ) -> Iterator[MetricSeries]:
@@ -126,22 +130,18 @@ class SampleReader:
         self,
         connection: sqlite3.Connection,
         host: int,
-        rows: Sequence[Rows],
+        rows: Sequence[tuple[Rows, NDArray[np.int64]]],
         wanted: Mapping[str, int],
         query: MetricQuery,
     ) -> list[_Fresh]:
         """Samples of whole hours that reach into the query's time, in the order in which they came."""
-        begin_ms = query.from_ms // HOUR_MS * HOUR_MS
-        end_ms = -(-query.to_ms // HOUR_MS) * HOUR_MS
         found = []
-        for chunk in self._store.minutes(connection, host, begin_ms, end_ms):
+        for chunk in self._store.minutes(connection, host, *_whole_hours(query)):
             columns = chunk.columns
             found.append(self._fresh_part(chunk.schema, columns.raw_ms, columns.time_ms, columns.values, wanted))
-        for part in rows:
-            own = np.flatnonzero((part.hosts == host) & (part.time_ms >= begin_ms) & (part.time_ms < end_ms))
-            if len(own):
-                time_ms = np.floor(part.time_ms[own]).astype(np.int64)
-                found.append(self._fresh_part(part.schema, part.raw_ms[own], time_ms, part.values[own].T, wanted))
+        for part, own in rows:
+            time_ms = np.floor(part.time_ms[own]).astype(np.int64)
+            found.append(self._fresh_part(part.schema, part.raw_ms[own], time_ms, part.values[own].T, wanted))
         return found
 
     def _fresh_part(
@@ -237,6 +237,28 @@ def is_open(time_ms: NDArray[np.int64], place: int, choice: Choice) -> NDArray[n
     found: NDArray[np.bool_] = ~np.isin(time_ms // HOUR_MS, np.array(sorted(choice.raw_hours), np.int64))
     for level, numbers in choice.coarse[:place]:
         found &= ~np.isin(time_ms // SPAN_MS[level], np.array(sorted(numbers), np.int64))
+    return found
+
+
+def _whole_hours(query: MetricQuery) -> tuple[float, float]:
+    return query.from_ms // HOUR_MS * HOUR_MS, -(-query.to_ms // HOUR_MS) * HOUR_MS
+
+
+def by_host(rows: Sequence[Rows], hosts: Sequence[int], begin_ms: float, end_ms: float) -> ByHost:
+    """Where the samples of some hosts stand, of `begin_ms <= time < end_ms`: one look at each part for all hosts."""
+    found: ByHost = {}
+    is_wanted = np.zeros(max(hosts, default=-1) + 1, np.bool_)
+    is_wanted[list(hosts)] = True
+    for part in rows:
+        known = np.flatnonzero((part.hosts < len(is_wanted)) & (part.time_ms >= begin_ms) & (part.time_ms < end_ms))
+        places = known[is_wanted[part.hosts[known]]]
+        if not len(places):
+            continue
+        places = places[np.argsort(part.hosts[places], kind="stable")]
+        of = part.hosts[places]
+        starts = np.flatnonzero(np.diff(of, prepend=-1.0))
+        for host, own in zip(of[starts].tolist(), np.split(places, starts[1:]), strict=True):
+            found.setdefault(host, []).append((part, own))
     return found
 
 
