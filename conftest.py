@@ -1,5 +1,6 @@
 """Fixtures for all rooms: real hubs and agents in folders of their own, ended with the test."""
 
+import shlex
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import pytest
 from fleetglass_proto import localkey
 from harness.fake_agent import FakeAgent
 from harness.iostat import KeptIostat
-from harness.processes import Agent, Hub
+from harness.processes import BIN, Agent, Hub, Process
 
 
 @pytest.fixture
@@ -44,6 +45,24 @@ def start_agent(tmp_path: Path, hub: Hub) -> Iterator[Callable[..., Agent]]:
     yield start
     for agent in started:
         agent.kill()
+
+
+@pytest.fixture
+def start_line(tmp_path: Path) -> Iterator[Callable[[str, str], Process]]:
+    """Type a line that joins an agent, as on the machine to add: `start_line(line, "db-7")`."""
+    started: list[Process] = []
+
+    def start(line: str, name: str) -> Process:
+        words = shlex.split(line)
+        command = [str(BIN / words[0]), *words[1:], "--name", name, "--state", str(tmp_path / f"state-{name}")]
+        # Its hub's key is in the line: the file that local agents read is out of its sight.
+        process = Process(command, {"FLEETGLASS_RUNTIME_DIR": str(tmp_path / "nothing")})
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
 
 
 @pytest.fixture

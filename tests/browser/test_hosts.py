@@ -1,8 +1,10 @@
 """The machines' page: who is there, whose clock is wrong, how to add and to forget."""
 
 import re
+import subprocess
 
 import pytest
+from harness.processes import BIN
 from harness.standing_fleet import StandingFleet, cpu
 from playwright.sync_api import expect
 
@@ -36,31 +38,107 @@ def test_a_clock_that_is_wrong_by_an_hour_is_named_and_taken_out_of_the_times(hu
     expect(page.get_by_test_id("freshness")).to_have_attribute("data-state", "live")
 
 
-def test_adding_hosts_gives_the_command_and_shows_who_joins(hub, fleet, open_page):
+def offered(page):
+    """The line in the dialog, once it is good."""
+    expect(page.get_by_test_id("enrol-until")).to_contain_text("left")
+    return page.get_by_test_id("enrol-cmd").locator("code").inner_text()
+
+
+def test_the_dialog_makes_a_line_and_shows_who_joined_with_it(hub, open_page, start_line, tmp_path):
     page = open_page(f"{hub.url}/hosts")
-    expect(page.get_by_test_id("row")).to_have_count(2)
     page.keyboard.press("a")
     dialog = page.get_by_test_id("enrol")
+    first = offered(page)
     dialog.get_by_label("Labels").fill("role=db dc=fra1 nonsense")
+    expect(dialog.get_by_role("alert")).to_contain_text("nonsense is left out")
+    dialog.get_by_label("Follow").fill(f"{tmp_path}/*.log")
     dialog.get_by_role("button", name="24 h").click()
-    expect(page.get_by_test_id("enrol-cmd").locator("code")).to_have_text(
-        "fleetglass-hub enroll --label role=db --label dc=fra1 --ttl 1d"
-    )
-    expect(dialog.get_by_role("alert")).to_contain_text("nonsense")
-    fleet.add("new-1", {}, cpu(5))
-    expect(dialog).to_contain_text("new-1")
+    expect(page.get_by_test_id("enrol-cmd")).to_contain_text(f"--tail '{tmp_path}/*.log'")
+    expect(page.get_by_test_id("enrol-until")).to_contain_text("23 h 59 m")
+    line = offered(page)
+    # The line that nobody has copied was taken back when another one took its place.
+    assert first.split()[3] != line.split()[3]
+    (waiting,) = hub.get("/api/v1/enrolments")["enrolments"]
+    assert (waiting["state"], waiting["labels"]) == ("open", {"role": "db", "dc": "fra1"})
+    joined = page.get_by_test_id("enrol-joined")
+    expect(joined).to_contain_text("Waiting for an agent")
+    start_line(line, "db-7")
+    expect(joined).to_contain_text("db-7")
+    expect(joined).to_contain_text("first frame")
+    expect(page.get_by_test_id("enrol-until")).to_contain_text("was used")
     page.keyboard.press("Escape")
     expect(dialog).to_have_count(0)
-    expect(row(page, "new-1")).to_be_visible()
+    expect(row(page, "db-7")).to_contain_text("role=db")
 
 
-def test_a_lost_host_can_be_forgotten_and_the_dialog_says_what_is_deleted(hub, fleet, open_page):
+def test_a_service_is_installed_by_the_same_word(hub, open_page):
     page = open_page(f"{hub.url}/hosts")
-    fleet.silence("good")
-    expect(row(page, "good")).to_have_attribute("data-state", "lost", timeout=20_000)
-    row(page, "good").get_by_role("button", name="Forget good").click()
-    expect(page.get_by_test_id("forget")).to_contain_text("its key, its metrics and all lines")
-    expect(page.get_by_test_id("forget-cmd")).to_contain_text("fleetglass-hub forget good")
+    page.get_by_test_id("enrol-open").click()
+    word = offered(page).split()[3]
+    page.get_by_test_id("enrol").get_by_role("button", name="Service").click()
+    assert offered(page) == f"sudo sh deploy/install.sh --join {word}"
+
+
+def test_a_line_that_was_copied_stays_and_can_be_revoked(hub, open_page, start_line):
+    page = open_page(f"{hub.url}/hosts", permissions=["clipboard-read", "clipboard-write"])
+    page.get_by_test_id("enrol-open").click()
+    line = offered(page)
+    copy = page.get_by_test_id("enrol").get_by_role("button", name="Copy", exact=True)
+    copy.click()
+    expect(page.get_by_test_id("enrol-cmd").get_by_role("status")).to_have_text("Copied")
+    assert page.evaluate("navigator.clipboard.readText()") == line
+    page.get_by_role("button", name="Make another line").click()
+    expect(page.get_by_test_id("enrol-earlier")).to_contain_text("1, 1 wait")
+    page.get_by_test_id("enrol-earlier").locator("summary").click()
+    page.get_by_role("button", name="Revoke the line for a host without labels").click()
+    expect(page.get_by_test_id("enrol-earlier")).to_have_count(0)
+    start_line(line, "late").says("revoked")
+    page.get_by_role("button", name="Revoke this line").click()
+    expect(page.get_by_test_id("enrol-until")).to_contain_text("was revoked")
+    expect(copy).to_be_disabled()
+    assert hub.get("/api/v1/enrolments")["enrolments"] == []
+    page.keyboard.press("Escape")
+    expect(page.get_by_test_id("enrol-open")).to_be_focused()
+
+
+def test_a_line_of_the_command_is_listed_with_who_joined(hub, open_page, start_line):
+    page = open_page(f"{hub.url}/hosts")
+    page.get_by_test_id("enrol-open").click()
+    offered(page)
+    command = [str(BIN / "fleetglass-hub"), "enroll", "--label", "by=command", "--data", str(hub.folder / "data")]
+    printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    earlier = page.get_by_test_id("enrol-earlier")
+    expect(earlier).to_contain_text("1, 1 wait")
+    start_line(printed, "db-8")
+    earlier.locator("summary").click()
+    expect(earlier).to_contain_text("db-8 joined")
+    expect(page.get_by_test_id("enrol")).to_contain_text("Others that came meanwhile")
+
+
+def test_a_host_that_left_is_forgotten_after_one_question_and_is_gone_from_every_page(hub, start_agent, open_page):
+    agent = start_agent("db-9")
+    hub.until_live("db-9")
+    page, other = open_page(f"{hub.url}/hosts"), open_page(f"{hub.url}/")
+    expect(row(other, "db-9")).to_be_visible()
+    expect(page.get_by_role("button", name="Forget db-9")).to_have_count(0)
+    agent.stop()
+    expect(row(page, "db-9")).to_have_attribute("data-state", "left")
+    ask = row(page, "db-9").get_by_role("button", name="Forget db-9")
+    ask.click()
+    dialog = page.get_by_test_id("forget")
+    expect(dialog).to_contain_text("its key")
+    expect(dialog).to_contain_text("its metrics since")
+    expect(dialog).to_contain_text("all lines")
+    page.keyboard.press("Escape")
+    expect(dialog).to_have_count(0)
+    expect(ask).to_be_focused()
+    assert len(hub.hosts()) == 1
+    ask.click()
+    page.get_by_test_id("forget-do").click()
+    expect(dialog).to_have_count(0)
+    expect(row(page, "db-9")).to_have_count(0)
+    expect(row(other, "db-9")).to_have_count(0)
+    assert hub.hosts() == []
 
 
 def test_presence_can_be_probed(hub, fleet, open_page):

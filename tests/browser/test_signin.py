@@ -3,6 +3,7 @@
 import subprocess
 
 import pytest
+from harness.axe import findings
 from harness.processes import BIN
 from playwright.sync_api import expect
 
@@ -39,3 +40,13 @@ def test_a_new_password_brings_a_watching_browser_back_to_signing_in(guarded, op
     subprocess.run(command, input="another password\n", text=True, check=True, capture_output=True)
     page.reload()
     expect(page.get_by_test_id("signin")).to_be_visible()
+
+
+@pytest.mark.parametrize("theme", ["dark", "light"])
+def test_signing_in_has_no_serious_findings_also_after_a_wrong_password(guarded, open_page, theme):
+    page = open_page(f"{guarded.url}/?theme={theme}")
+    page.get_by_label("Password").fill("wrong password")
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("alert")).to_contain_text("this is not the password")
+    expect(page.get_by_label("Password")).to_be_focused()
+    assert findings(page, "sign in") == []

@@ -1,34 +1,15 @@
 """Machines come and go by the API: real hubs, real agents, the line as it was told."""
 
-import shlex
 import subprocess
 
 import pytest
 from fleetglass_hub.listening import own_names
 from fleetglass_proto import join
 from harness.live import LiveClient
-from harness.processes import BIN, Process
+from harness.processes import BIN
 from harness.waiting import until
 
 PLACE = "/api/v1/enrolments"
-
-
-@pytest.fixture
-def start_line(hub, tmp_path):
-    """Type a line, as somebody would on the machine to add: `start_line(line, "db-7")`."""
-    started = []
-
-    def start(line, name):
-        words = shlex.split(line)
-        command = [str(BIN / words[0]), *words[1:], "--name", name, "--state", str(tmp_path / f"state-{name}")]
-        # Its hub's key is in the line: the file that local agents read is out of its sight.
-        process = Process(command, {"FLEETGLASS_RUNTIME_DIR": str(tmp_path / "nothing")})
-        started.append(process)
-        return process
-
-    yield start
-    for process in started:
-        process.kill()
 
 
 def make(hub, **body):

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from harness.chromium import chromium
 from harness.ports import free_port
+from harness.processes import BIN, Hub
 from harness.waiting import until
 from playwright.sync_api import Page
 
@@ -30,16 +31,30 @@ PAGES = {
     "logs": "/logs",
     "compare": "/compare?metric=cpu.user_pct",
     "hosts": "/hosts",
+    "hosts-enrol": "/hosts",
 }
+# Pages that are what they are only after something is opened, by its test name.
+OPENED = {"hosts-enrol": "enrol-open"}
+# Hubs of their own: one without hosts, one that asks who is there.
+FIRST_RUN, SIGN_IN = "fleet-first-run", "sign-in"
 README = ("fleet", "host")
 
 
-def photograph(page: Page, url: str, name: str, settle_s: float) -> None:
+def photograph(page: Page, url: str, name: str, file: str, settle_s: float) -> None:
     page.goto(url)
-    page.wait_for_selector('[data-testid="freshness"]')
+    page.wait_for_selector('[data-testid="signin"]' if name == SIGN_IN else '[data-testid="freshness"]')
+    if name in OPENED:
+        page.get_by_test_id(OPENED[name]).click()
     page.wait_for_timeout(settle_s * 1_000)
-    page.screenshot(path=str(PICTURES / f"{name}.png"))
-    print(f"  docs/pictures/{name}.png", flush=True)
+    page.screenshot(path=str(PICTURES / f"{file}.png"))
+    print(f"  docs/pictures/{file}.png", flush=True)
+
+
+def other_hubs(folder: Path) -> dict[str, Hub]:
+    """The pages that no hub with hosts shows."""
+    command = [str(BIN / "fleetglass-hub"), "passwd", "--data", str(folder / SIGN_IN / "data")]
+    subprocess.run(command, input="only for the picture\n", text=True, check=True, capture_output=True)
+    return {FIRST_RUN: Hub(folder / FIRST_RUN).start(), SIGN_IN: Hub(folder / SIGN_IN, "--auth", "always").start()}
 
 
 def main() -> int:
@@ -56,7 +71,9 @@ def main() -> int:
             env={"PYTHONPATH": str(ROOT / "tests"), "PATH": "/usr/bin:/bin"},
             cwd=ROOT,
         )
+        others: dict[str, Hub] = {}
         try:
+            others = other_hubs(Path(data))
             url = f"http://{http}"
             until(lambda: urllib.request.urlopen(f"{url}/healthz").status == 200, "the demo's hub serves", 30)
             time.sleep(chosen.warm_up)
@@ -67,12 +84,15 @@ def main() -> int:
                             viewport={"width": width, "height": height}, color_scheme=theme, has_touch=bool(suffix)
                         )
                         page = context.new_page()
-                        for name, path in PAGES.items():
+                        targets = {name: url + path.format(host="demo-db-02") for name, path in PAGES.items()}
+                        targets |= {name: f"{hub.url}/" for name, hub in others.items()}
+                        for name, target in targets.items():
                             if not chosen.only or name in chosen.only.split(","):
-                                target = url + path.format(host="demo-db-02")
-                                photograph(page, target, f"{name}{suffix}-{theme}", settle_s=3)
+                                photograph(page, target, name, f"{name}{suffix}-{theme}", settle_s=3)
                         context.close()
         finally:
+            for hub in others.values():
+                hub.kill()
             demo.terminate()
             demo.wait(10)
     return 0

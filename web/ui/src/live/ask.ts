@@ -1,7 +1,7 @@
 /**
  * Questions to the hub's HTTP contract: an answer, or an error in the hub's own words.
  *
- * In: a path below `api/` and its query. Out: the decoded answer. The hub says what to change in a problem's `detail`;
+ * In: a path below `api/` and its query, or what to change. Out: the decoded answer. The hub says what to change in a problem's `detail`;
  * that sentence is what a reader sees.
  */
 import { Decoder } from "@msgpack/msgpack";
@@ -38,6 +38,22 @@ export async function ask<T>(path: string, query: Query, signal?: AbortSignal): 
     return decoder.decode(new Uint8Array(await answer.arrayBuffer())) as T;
   }
   return (await answer.json()) as T;
+}
+
+/** Change something. The answer is the hub's, undefined where it has none. */
+export async function send<T = undefined>(method: "POST" | "DELETE", path: string, body?: unknown): Promise<T> {
+  let answer: Response;
+  try {
+    answer = await fetch(askUrl(path, {}), {
+      method,
+      cache: "no-store",
+      ...(body === undefined ? {} : { headers: { "content-type": "application/json" }, body: JSON.stringify(body) }),
+    });
+  } catch {
+    throw new AskError("the hub does not answer");
+  }
+  if (!answer.ok) throw new AskError(await problem(answer));
+  return (answer.status === 204 ? undefined : await answer.json()) as T;
 }
 
 async function problem(answer: Response): Promise<string> {
