@@ -404,6 +404,7 @@ class DiskHistory:
             "history_commit_slowest_ms": self._commit.slowest_ms,
             "history_waiting_line_bytes": float(self._waiting.bytes),
             "history_dropped_rows_total": float(self._dropped_rows),
+            **self._commit.seconds.figures(),
         }
 
     async def close(self) -> None:

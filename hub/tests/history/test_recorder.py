@@ -35,6 +35,21 @@ def test_what_was_appended_is_committed_within_the_interval_and_told_by_its_mark
     run(any_recorder, story)
 
 
+def test_each_commit_of_lines_is_counted_by_how_long_they_waited(disk):
+    async def story(hands):
+        hands.host()
+        hands.file()
+        for number in range(3):
+            hands.lines(f"{number}\n".encode())
+            async with asyncio.timeout(5):
+                await hands.until_committed()
+        found = hands.recorder.figures()
+        assert found["commit_seconds_count"] == found['commit_seconds_bucket{le="+Inf"}'] == 3
+        assert 0 < found["commit_seconds_sum"] < 15
+
+    run(disk, story)
+
+
 def test_close_commits_what_was_appended_last(any_recorder):
     async def story(hands):
         hands.host()

@@ -1,7 +1,10 @@
 """`GET /metrics`: the hub's own health and the fleet's newest values, for Prometheus.
 
     fleetglass_hub_...                         what `FleetView.health` says; what ends in `_total` counts
+    fleetglass_hub_commit_seconds              a histogram: from a line's arrival until it is on disk
     fleetglass_hub_channels, _subscribers      questions asked live now, and the clients that ask them
+    fleetglass_hub_subscribers_behind          those whose socket has not been empty for a second
+    fleetglass_hub_subscriber_lag_seconds      the age of the oldest frame that a client has not taken
     fleetglass_hub_..._total{reason}           what was dropped or refused, and why
     fleetglass_host_up{host,state}             1 while a host is live
     fleetglass_host_age_seconds{host}          since its last frame
@@ -13,7 +16,7 @@ old as if it were new.
 
 import asyncio
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from fleetglass_proto import series as series_names
 from starlette.requests import Request
@@ -43,7 +46,7 @@ async def get_openmetrics(request: Request) -> Response:
     now_ms = view.now_ms()
     shown = {host.host: _identity(host) for host in hosts if host.state in (HostState.LIVE, HostState.LATE)}
     blocks = [(view.schema(block.schema), block) for block in view.arrived(-1)[1]]
-    hub = list(_hub(view, exchange.figures()))
+    hub = list(_hub(view, exchange.figures(now_ms)))
 
     def text() -> bytes:
         # Ten thousand hosts are 400,000 lines: on another thread, so that everybody else is served meanwhile.
@@ -65,17 +68,29 @@ def _hub(view: FleetView, delivery: Mapping[str, float]) -> Iterator[str]:
     yield "# TYPE fleetglass_hub_info gauge"
     yield f'fleetglass_hub_info{{version="{_label(view.version)}",hub="{_label(view.hub_id)}"}} 1'
     families: dict[str, list[str]] = {}
-    for name, value in (*view.health().items(), *delivery.items()):
+    kinds: dict[str, str] = {}
+    figures = {**view.health(), **delivery}
+    histograms = {name.partition("_bucket{")[0] for name in figures if "_bucket{" in name}
+    for name, value in figures.items():
         if isinstance(value, bool | int | float):
             plain, brace, labels = name.partition("{")
-            metric = _name(f"hub_{plain}")
+            family, kind = _family(plain, histograms)
+            kinds[family] = kind
             # All digits: a counter of bytes that is rounded to six of them has no rate.
-            families.setdefault(metric, []).append(f"{metric}{brace}{labels} {_written(value)}")
-    for metric, lines in families.items():
-        # A counter's family has no `_total` (OpenMetrics 1.0, "Counter"); its sample has.
-        family, kind = (metric[: -len("_total")], "counter") if metric.endswith("_total") else (metric, "gauge")
-        yield f"# TYPE {family} {kind}"
+            families.setdefault(family, []).append(f"{_name(f'hub_{plain}')}{brace}{labels} {_written(value)}")
+    for family, lines in families.items():
+        yield f"# TYPE {_name(f'hub_{family}')} {kinds[family]}"
+        if family.endswith("_seconds"):
+            yield f"# UNIT {_name(f'hub_{family}')} seconds"
         yield from lines
+
+
+def _family(name: str, histograms: Collection[str]) -> tuple[str, str]:
+    """The family that a sample belongs to, and its type (OpenMetrics 1.0: neither `_total` nor `_bucket` is in it)."""
+    head, _, tail = name.rpartition("_")
+    if head in histograms and tail in ("bucket", "sum", "count"):
+        return head, "histogram"
+    return (head, "counter") if tail == "total" else (name, "gauge")
 
 
 def _written(value: float) -> str:

@@ -42,6 +42,9 @@ PING_MS = 25_000
 # A client that asks for nothing.
 IDLE_CLOSE_MS = 300_000
 
+# A client whose socket has not been empty for longer does not see the present second.
+BEHIND_MS = 1_000
+
 CLOSE_RUBBISH = 1008
 CLOSE_IDLE = 1000
 CLOSE_NO_PONG = 1011
@@ -81,7 +84,7 @@ class Exchange:
 
     def open(self, encoding: str, encode: Callable[[m.Message], bytes], sink: Sink, now_ms: float) -> Subscriber:
         """Greet a new client."""
-        subscriber = Subscriber(encoding, encode, sink, now_ms)
+        subscriber = Subscriber(encoding, encode, sink, self.view.now_ms)
         self.subscribers[subscriber] = _Manners()
         subscriber.say(m.Welcome(self.view.hub_id, self.view.version, now_ms))
         return subscriber
@@ -97,9 +100,12 @@ class Exchange:
             self._end(subscriber, about)
         self._interest_changed()
 
-    def figures(self) -> dict[str, float]:
-        """What is delivered live, for /metrics."""
+    def figures(self, now_ms: float) -> dict[str, float]:
+        """What is delivered live, for /metrics, and how late the latest client is."""
+        waits_ms = [now_ms - one.blocked_ms for one in self.subscribers if not one.is_ready and not one.is_closed]
         return {
+            "subscribers_behind": sum(waited_ms >= BEHIND_MS for waited_ms in waits_ms),
+            "subscriber_lag_seconds": max(0.0, *waits_ms) / 1_000 if waits_ms else 0.0,
             "channels": len(self.channels),
             "subscribers": len(self.subscribers),
             "sent_frames_total": self._gone_frames + sum(one.sent_frames for one in self.subscribers),

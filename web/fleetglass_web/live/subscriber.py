@@ -81,7 +81,12 @@ class _Missed:
 class Subscriber:
     """The delivery state of one connection."""
 
-    def __init__(self, encoding: str, encode: Callable[[m.Message], bytes], sink: Sink, now_ms: float) -> None:
+    def __init__(
+        self, encoding: str, encode: Callable[[m.Message], bytes], sink: Sink, clock: Callable[[], float]
+    ) -> None:
+        now_ms = clock()
+        self.blocked_ms = now_ms  # since when its sink has not been empty, if it is not ready
+        self._clock = clock
         self.encoding = encoding
         self.encode = encode
         self.sink = sink
@@ -170,6 +175,7 @@ class Subscriber:
         """The sink took the last write and no more for now."""
         if self.is_ready:
             self.is_ready = False
+            self.blocked_ms = self._clock()
             for channel in self.channels.values():
                 channel.readiness_changed()
 

@@ -6,6 +6,9 @@ import re
 import httpx
 import pytest
 from fleetglass_web.app import create_app
+from fleetglass_web.histogram import Histogram
+from fleetglass_web.live import encode
+from fleetglass_web.live.exchange import Exchange
 from fleetglass_web.testing import FakeFleet
 from fleetglass_web.view import HostState
 
@@ -32,18 +35,44 @@ def parse(text):
         matched = SAMPLE.match(line)
         assert matched, line
         name, labels, value = matched.groups()
-        assert name == (f"{family}_total" if kind == "counter" else family)
+        assert name in names_of(family, kind), line
         pairs = LABEL.findall(labels or "")
         assert len({key for key, _ in pairs}) == len(pairs)
         key = name, tuple(sorted(pairs))
         assert key not in found, f"{line} stands twice"
         found[key] = float(value)
+    check_histograms(found)
     return found
 
 
+def names_of(family, kind):
+    if kind == "histogram":
+        return {f"{family}_{part}" for part in ("bucket", "sum", "count")}
+    return {f"{family}_total" if kind == "counter" else family}
+
+
+def check_histograms(found):
+    """Buckets rise to +Inf, which is the count; bounds are written as OpenMetrics wants floats."""
+    families = {}
+    for (name, pairs), value in found.items():
+        if name.endswith("_bucket"):
+            families.setdefault(name, []).append((dict(pairs)["le"], value))
+    for name, buckets in families.items():
+        bounds, counts = zip(*buckets, strict=True)
+        assert list(counts) == sorted(counts)
+        assert bounds[-1] == "+Inf"
+        assert [str(float(bound)) for bound in bounds[:-1]] == list(bounds[:-1])
+        assert sorted(map(float, bounds)) == list(map(float, bounds))
+        assert counts[-1] == found[name.replace("_bucket", "_count"), ()]
+        assert (name.replace("_bucket", "_sum"), ()) in found
+
+
 class Fleet(FakeFleet):
+    commits = Histogram("commit_seconds", (0.05, 0.25, 1))
+
     def health(self):
         return {
+            **self.commits.figures(),
             "ready": True, "problem": "", "frames_total": 1_234_567_891.0, "lag_arrival_p99_ms": 3.5,
             'refusals_total{reason="token"}': 2.0, "commits_total": 7.0, 'refusals_total{reason="limit"}': 1.0,
         }  # fmt: skip
@@ -93,3 +122,40 @@ def test_the_values_of_a_lost_host_are_absent_and_it_is_down(fleet):
 
 def test_a_scraper_of_the_older_form_is_answered_in_it(fleet):
     assert get(fleet, {"accept": "text/plain"}).headers["content-type"].startswith("text/plain; version=0.0.4")
+
+
+def test_commit_times_are_a_histogram(fleet):
+    fleet.commits = Histogram("commit_seconds", (0.05, 0.25, 1))
+    for duration in (0.2, 0.25, 0.26, 7.0):
+        fleet.commits.add(duration)
+    found = parse(get(fleet).text)
+    buckets = {dict(pairs)["le"]: value for (name, pairs), value in found.items() if name.endswith("_bucket")}
+    assert buckets == {"0.05": 0, "0.25": 2, "1.0": 3, "+Inf": 4}
+    assert found["fleetglass_hub_commit_seconds_sum", ()] == pytest.approx(7.71)
+    assert found["fleetglass_hub_commit_seconds_count", ()] == 4
+
+
+def test_a_browser_that_does_not_take_its_frames_is_counted_with_the_age_of_the_oldest():
+    class Sink:
+        def write(self, data):
+            return False
+
+        def look(self):
+            return False
+
+        ask = hold = ping = look
+
+    view = FakeFleet()
+    view.add_host("web-1")
+    exchange = Exchange(view)
+    bare = encode.BARE[encode.JSON]
+    reads, stands = (exchange.open(bare, encode.ENCODERS[bare], Sink(), view.now_ms()) for _ in range(2))
+    view.clock_ms += 400
+    reads.drained(view.now_ms())
+    assert exchange.figures(view.now_ms())["subscribers_behind"] == 0
+    assert exchange.figures(view.now_ms())["subscriber_lag_seconds"] == 0.4
+    view.clock_ms += 2_000
+    figures = exchange.figures(view.now_ms())
+    assert (figures["subscribers_behind"], figures["subscriber_lag_seconds"]) == (1, 2.4)
+    exchange.close(stands)
+    assert exchange.figures(view.now_ms())["subscriber_lag_seconds"] == 0

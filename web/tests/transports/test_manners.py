@@ -237,6 +237,16 @@ def test_places_are_counted_over_all_carriers_in_all_and_by_address(settings, st
     run(story)
 
 
+def test_behind_a_proxy_on_loopback_places_are_counted_by_the_clients_own_address():
+    async def story():
+        async with hub(connections_per_address_max=1) as (_, _, port):
+            here, there = ("X-Forwarded-For: 192.0.2.7\r\n", "X-Forwarded-For: 192.0.2.8\r\n")
+            async with stranger(port, here) as one, stranger(port, there) as two, stranger(port, here) as three:
+                assert [client.head.split()[1] for client in (one, two, three)] == ["101", "101", "429"]
+
+    run(story)
+
+
 def test_who_subscribes_to_nothing_is_told_after_a_while_and_who_answers_no_ping_is_gone(monkeypatch):
     async def story():
         for name, value in {"CHECK_MS": 20, "PING_MS": 60, "IDLE_CLOSE_MS": 300}.items():
