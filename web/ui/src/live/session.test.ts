@@ -77,6 +77,22 @@ describe("subscriptions", () => {
     expect(web.calls).toEqual(["began", "hosts web-1", "hosts ", "hosts web-2"]);
   });
 
+  test("hear of a change of a host that they named, also if its number came first, until they end", () => {
+    const session = opened();
+    const web = heard();
+    session.subscribe({ hosts: "*", series: [] }, heard().sink);
+    const end = session.subscribe({ hosts: "web-*" }, web.sink);
+    session.received({ op: "subscribed", id: 1, ch: 7 }, 11);
+    session.received({ op: "subscribed", id: 2, ch: 8 }, 11);
+    session.received({ op: "hosts", ch: 7, upsert: [host(1, "web-1")], numbers: [], remove: [] }, 12);
+    session.received({ op: "hosts", ch: 8, upsert: [], numbers: [1], remove: [] }, 13);
+    session.received({ op: "hosts", ch: 8, upsert: [], numbers: [1], remove: [] }, 14);
+    session.received({ op: "hosts", ch: 7, upsert: [host(1, "web-1-renamed")], numbers: [], remove: [] }, 15);
+    session.unsubscribe(end);
+    session.received({ op: "hosts", ch: 7, upsert: [host(1, "web-1")], numbers: [], remove: [] }, 16);
+    expect(web.calls).toEqual(["began", "hosts web-1", "hosts web-1", "hosts web-1-renamed"]);
+  });
+
   test("are asked again after a break, lines from where they stopped", () => {
     const session = opened();
     const { sink } = heard();

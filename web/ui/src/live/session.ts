@@ -83,9 +83,9 @@ export class Session {
   #nextId = 1;
   readonly #subscriptions = new Map<number, Subscription>();
   readonly #channels = new Map<number, Set<Subscription>>();
-  /** The hosts by the hub's numbers, and by channel those that were named before they were told. */
+  /** The hosts by the hub's numbers, and by channel those that it named by their numbers. */
   readonly #told = new Map<number, HostMap>();
-  readonly #untold = new Map<number, Set<number>>();
+  readonly #named = new Map<number, Set<number>>();
   #outgoing: ClientMessage[] = [];
   readonly #random: () => number;
 
@@ -133,7 +133,11 @@ export class Session {
     const subscription = this.#subscriptions.get(id);
     if (!subscription) return;
     this.#subscriptions.delete(id);
-    if (subscription.ch !== null) this.#channels.get(subscription.ch)?.delete(subscription);
+    if (subscription.ch !== null) {
+      const channel = this.#channels.get(subscription.ch);
+      channel?.delete(subscription);
+      if (channel?.size === 0) this.#named.delete(subscription.ch);
+    }
     if (this.#link.state === "open") this.#outgoing.push({ op: "unsubscribe", id });
   }
 
@@ -253,7 +257,7 @@ export class Session {
   #forgetChannels(): void {
     this.#channels.clear();
     this.#told.clear();
-    this.#untold.clear();
+    this.#named.clear();
   }
 
   #ask(id: number, { wish, cursor }: Subscription): void {
@@ -268,24 +272,24 @@ export class Session {
     });
   }
 
+  /**
+   * Whole hosts are passed on to the channels that named them, whichever came first: a number says who belongs, and the
+   * two channels of a slow page need not arrive in the order in which the hub wrote them.
+   */
   #hosts({ ch, upsert, numbers, remove }: Extract<ServerMessage, { op: "hosts" }>): void {
     for (const map of upsert) this.#told.set(map.host, map);
-    const untold = this.#untold.get(ch);
-    for (const number of remove) untold?.delete(number);
-    const missing = numbers.filter((number) => !this.#told.has(number));
-    if (missing.length > 0) this.#untold.set(ch, new Set([...(untold ?? []), ...missing]));
-    this.#give(ch, numbers.length > 0 ? this.#known(numbers) : upsert, remove);
+    if (!this.#channels.get(ch)?.size) return; // unsubscribed while this was on its way
+    const named = this.#named.get(ch) ?? new Set();
+    for (const number of numbers) named.add(number);
+    for (const number of remove) named.delete(number);
+    if (named.size > 0) this.#named.set(ch, named);
+    else this.#named.delete(ch);
+    this.#give(ch, numbers.length > 0 ? numbers.flatMap((number) => this.#told.get(number) ?? []) : upsert, remove);
     if (upsert.length === 0) return;
-    for (const [channel, waiting] of this.#untold) {
-      const known = this.#known(waiting);
-      for (const map of known) waiting.delete(map.host);
-      if (waiting.size === 0) this.#untold.delete(channel);
-      if (known.length > 0) this.#give(channel, known, []);
+    for (const [channel, members] of this.#named) {
+      const own = upsert.filter(({ host }) => members.has(host));
+      if (own.length > 0) this.#give(channel, own, []);
     }
-  }
-
-  #known(numbers: Iterable<number>): HostMap[] {
-    return [...numbers].flatMap((number) => this.#told.get(number) ?? []);
   }
 
   #give(ch: number, upsert: HostMap[], remove: number[]): void {
