@@ -87,8 +87,6 @@ def _link(config: Config, state: StateFolder, log: Log) -> Outlet:
             f"{config.places['hub']}: the hub at {hub} is not on this machine, and this agent does not know its key. "
             "Run 'fleetglass-hub enroll' on the hub and start this agent with the --join that it prints"
         )
-    # The token works once: a hub that has taken this agent knows it by its key.
-    is_taken = is_known and remembered is not None and remembered.server_key == joined_key
     hello = Hello(
         version=VERSION,
         agent_id=state.agent_id,
@@ -99,7 +97,9 @@ def _link(config: Config, state: StateFolder, log: Log) -> Outlet:
         agent_version=__version__,
         interval_ms=config.interval_ms,
         time_ms=wall_clock_ms(),
-        token=None if is_taken else config.token,
+        # It works once, and a hub that knows this agent's key heeds only a new one. Said again it costs nothing, and
+        # after a `forget` it tells the hub who is back, and lets a new line in over the old state.
+        token=config.token,
     )
     return Link(hub, joined_key, hello, Ring(config.buffer_ms, RING_BYTES), state, log)
 

@@ -3,8 +3,6 @@
 import subprocess
 
 import pytest
-from fleetglass_hub.listening import own_names
-from fleetglass_proto import join
 from harness.live import LiveClient
 from harness.processes import BIN
 from harness.waiting import until
@@ -98,28 +96,31 @@ def test_a_forgotten_host_is_gone_everywhere_and_told_so_when_it_comes_back(hub,
     assert hub.get("/api/v1/logs", match="to forget")["lines"] == []
 
 
-def test_a_forgotten_agent_that_comes_back_is_refused_and_says_so(start_hub, start_line):
-    # A machine that has no address but loopback cannot play another one: there, an agent comes back as a new host.
-    address = next((name for name in own_names() if is_beyond(name)), "127.0.0.1")
-    hub = start_hub()
-    hub.stop()
-    hub.hear_on = address
-    hub.start()
+def test_a_forgotten_agent_that_comes_back_is_refused_and_says_so_until_it_gets_a_new_line(hub, start_line):
     made = make(hub)
-    assert join.decode(made["join"]).endpoint == f"tcp://{address}:{hub.agents_port}"
     agent = start_line(made["line"], "db-7")
     hub.until_live("db-7")
     agent.stop()
     until(lambda: hub.hosts()[0]["state"] == "left", "the host has left")
     assert hub.change("DELETE", "/api/v1/hosts/db-7") == (204, None)
     again = start_line(made["line"], "db-7")
-    again.says("told to forget it; run 'fleetglass-hub enroll'" if is_beyond(address) else "connected")
-    assert [host["name"] for host in hub.hosts()] == ([] if is_beyond(address) else ["db-7"])
+    again.says("this host was forgotten on the hub; run 'fleetglass-hub enroll'")
+    assert hub.hosts() == []
+    again.stop()
+    # Over the same state folder: the machine need not be cleaned first.
+    start_line(make(hub, labels={"role": "db"})["line"], "db-7")
+    assert hub.until_live("db-7")["labels"] == {"role": "db"}
 
 
-def is_beyond(name):
-    """Whether it is an IPv4 address that is not loopback."""
-    return name.replace(".", "").isdigit() and not name.startswith("127.")
+def test_a_new_line_on_a_machine_that_has_joined_gives_it_its_labels(hub, start_line):
+    first, second = make(hub, labels={"role": "web"}), make(hub, labels={"role": "db"})
+    agent = start_line(first["line"], "db-7")
+    agent_id = hub.until_live("db-7")["agent_id"]
+    agent.stop()
+    start_line(second["line"], "db-7").says("connected")
+    until(lambda: hub.hosts()[0]["labels"] == {"role": "db"}, "the labels are those of the new line")
+    assert entry_of(hub, second)["used_by"] == {"agent_id": agent_id, "name": "db-7"}
+    assert len(hub.hosts()) == 1
 
 
 def test_a_hub_beyond_its_machine_without_a_password_changes_nothing_over_http(start_hub):

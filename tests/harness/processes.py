@@ -101,7 +101,7 @@ class Hub:
         self.http_port = free_port()
         self.agents_port = free_port()
         self.arguments = arguments
-        self.listen_on = self.hear_on = "127.0.0.1"  # browsers, agents
+        self.listen_on = "127.0.0.1"  # for browsers
         self.environment = {"FLEETGLASS_RUNTIME_DIR": str(folder / "runtime")}
         self.process: Process | None = None
 
@@ -115,7 +115,7 @@ class Hub:
 
     @property
     def agents(self) -> str:
-        return f"tcp://{self.hear_on}:{self.agents_port}"
+        return f"tcp://127.0.0.1:{self.agents_port}"
 
     def start(self) -> "Hub":
         self.folder.mkdir(parents=True, exist_ok=True)
