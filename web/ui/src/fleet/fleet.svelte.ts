@@ -25,6 +25,10 @@ const PAST_S: readonly [hosts: number, seconds: number][] = [
   [5_000, 120],
   [Number.POSITIVE_INFINITY, 60],
 ];
+// Where nobody measures, or nobody looks, the past does not wait longer for the first values to be drawn.
+const PRESENT_WITHIN_MS = 500;
+// The past comes in many pieces: drawing them all anew with each would be most of the work of opening a page.
+const FILLED_EVERY_MS = 250;
 // After its first answer the question for the past has served; this long the answer may take to come whole.
 const PAST_WITHIN_MS = 5_000;
 // The past of more hosts than this comes without the figures that no picture shows, or not at all.
@@ -73,6 +77,7 @@ class Fleet {
   #filter: string | null = null;
   #end: (() => void) | null = null;
   #endPast: (() => void) | null = null;
+  #filling: ReturnType<typeof setTimeout> | null = null;
   readonly #scratch = new Float32Array(FIELD_COUNT);
 
   /** Follow the hosts of a filter; the former ones go on until the new ones answer. */
@@ -84,7 +89,14 @@ class Fleet {
     this.#endPast = null;
     let schemas = new Map<number, Plan>();
     let pastAsked = false;
+    let pastDue = false;
     let answered = false;
+    // The present is drawn before the past is asked for: it is what the reader waits for.
+    const askPast = (): void => {
+      if (!pastDue || this.#filter !== filter) return;
+      pastDue = false;
+      this.#askPast(filter, hosts.chosen.length);
+    };
     const taken = (): void => {
       if (answered) return;
       answered = true;
@@ -103,7 +115,8 @@ class Fleet {
           if (upsert.length === 0) this.ready = true;
           if (!pastAsked) {
             pastAsked = true;
-            this.#askPast(filter, upsert.length);
+            pastDue = true;
+            setTimeout(askPast, PRESENT_WITHIN_MS);
             void this.#fetch();
           }
           this.#changed();
@@ -113,6 +126,7 @@ class Fleet {
         },
         samples: (blocks) => {
           this.#take(blocks, schemas, false);
+          if (pastDue) requestAnimationFrame(() => setTimeout(askPast));
         },
         failed: () => {
           taken();
@@ -300,9 +314,14 @@ class Fleet {
         this.figures.set(this.#scratch, slot * FIELD_COUNT);
       }
     }
-    if (filled) this.past++;
     this.ready = true;
-    this.#changed();
+    if (!past) this.#changed();
+    if (filled && this.#filling === null)
+      this.#filling = setTimeout(() => {
+        this.#filling = null;
+        this.past++;
+        this.#changed();
+      }, FILLED_EVERY_MS);
   }
 
   #reserve(slots: number): void {
