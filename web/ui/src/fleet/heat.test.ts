@@ -15,7 +15,7 @@ const filled = (series: Record<number, [step: number, value: number][]>): Column
     }
   return columns;
 };
-const rowsOf = (...rows: number[][]) => rows.map((row) => row.map((slot) => ({ slot, due: true, born: 0 })));
+const rowsOf = (...rows: number[][]) => rows.map((row) => row.map((slot) => ({ slot, due: true })));
 
 describe("levels", () => {
   test("run from the page's grey to the hottest, a hole is a hole, and the newest second may still come", () => {
@@ -29,22 +29,8 @@ describe("levels", () => {
     const heat = new Heat();
     heat.update(columns, F.busy, rowsOf([0]), EDGE, 100, false, "a");
     expect([-5, -4, -3, -1, 0].map((ago) => heat.level(0, EDGE + ago))).toEqual([0, 4, NO_DATA, 8, NOT_DUE]);
-    heat.update(columns, F.busy, [[{ slot: 0, due: false, born: 0 }]], EDGE, 100, false, "lost");
+    heat.update(columns, F.busy, [[{ slot: 0, due: false }]], EDGE, 100, false, "lost");
     expect(heat.level(0, EDGE)).toBe(NO_DATA);
-  });
-
-  test("before the fleet knew a host nothing is missing", () => {
-    const heat = new Heat();
-    heat.update(
-      filled({ 0: [[EDGE, 10]] }),
-      F.busy,
-      [[{ slot: 0, due: true, born: EDGE - 10 }]],
-      EDGE,
-      100,
-      false,
-      "a",
-    );
-    expect([-11, -10, -9].map((ago) => heat.level(0, EDGE + ago))).toEqual([NOT_DUE, NO_DATA, NO_DATA]);
   });
 
   test("of merged hosts are the worst of them, or their mean", () => {

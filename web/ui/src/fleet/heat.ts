@@ -10,7 +10,7 @@ import { COLUMNS, type Columns } from "./columns";
 
 export const LEVELS = 9;
 export const NO_DATA = -1;
-/** A live host whose sample of that second is still on its way, or one that was not known yet: blank, not a hole. */
+/** A live host whose sample of that second is still on its way: blank, not a hole. */
 export const NOT_DUE = -2;
 // Samples of a second arrive within so many steps.
 const OPEN_STEPS = 4;
@@ -21,8 +21,6 @@ export interface HeatSlot {
   slot: number;
   /** Its samples are expected: what is missing in the newest steps is only late. */
   due: boolean;
-  /** Before this step the fleet did not know it: nothing is missing there. */
-  born: number;
 }
 
 /** Cut hosts into rows of `per`; each row is a list of hosts. */
@@ -98,11 +96,11 @@ export class Heat {
       let joined = Number.NaN;
       let count = 0;
       let late = false;
-      for (const { slot, due, born } of this.rows[row]!) {
+      for (const { slot, due } of this.rows[row]!) {
         const newest = columns.newest(slot);
         const value = ring && step <= newest && step > newest - COLUMNS ? ring[slot * COLUMNS + at]! : Number.NaN;
         if (Number.isNaN(value)) {
-          if (step < born || (due && step > newest && step > edge - OPEN_STEPS + 1)) late = true;
+          if (due && step > newest && step > edge - OPEN_STEPS + 1) late = true;
           continue;
         }
         count++;
