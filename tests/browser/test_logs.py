@@ -52,6 +52,14 @@ def test_lines_of_all_hosts_stand_in_corrected_time_order_though_a_clock_is_an_h
         shown,
         time.strftime("%H:%M", time.gmtime()),
     }
+    # What the host itself said is a hover away: of what came live, and of what a search brings.
+    for _ in range(2):
+        of_fast = lines(page).filter(has_text="line 1 of fast").locator(".t")
+        expect(of_fast).to_have_attribute("title", re.compile(r"by the host's own clock, (1 h 0 m|59 m 59 s) ahead"))
+        expect(lines(page).nth(0).locator(".t")).to_have_attribute("title", re.compile(r"clock, (\d+ ms|the same)"))
+        page.reload()
+    page.goto(f"{hub.url}/host?host=fast")
+    expect(page.get_by_test_id("second-time")).to_have_attribute("title", re.compile("ahead"))
 
 
 def test_scrolling_up_holds_the_picture_counts_what_comes_and_end_goes_on(agent, hub, open_page):

@@ -29,6 +29,8 @@ export interface Shown {
   /** The word on a gap's button. */
   action: string;
   title: string;
+  /** What a hover over the time says. */
+  timeTitle: string;
 }
 
 class Row {
@@ -78,6 +80,7 @@ class Row {
     if (this.#cells.host.style.color !== shown.hostColour) this.#cells.host.style.color = shown.hostColour;
     setText(this.#cells.file, shown.file);
     setText(this.#cells.level, shown.level);
+    if (this.#cells.time.title !== shown.timeTitle) this.#cells.time.title = shown.timeTitle;
     if (this.#cells.file.title !== shown.title) this.#cells.file.title = shown.title;
     this.#setPieces(shown);
   }

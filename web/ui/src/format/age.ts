@@ -46,6 +46,18 @@ export function dateTime(ms: number, zone: Zone = "UTC"): string {
   return t === null ? MISSING : t.toISOString().slice(0, 19).replace("T", " ");
 }
 
+// What a clock is off by less than this, nobody sees in a time that is printed in ms.
+const SAME_MS = 1;
+
+/** What the host's own clock said at a moment, for a hover: every time shown is corrected by the clock's offset. */
+export function byHostClock(ms: number, raw_ms: number, zone: Zone = "UTC"): string {
+  const off = raw_ms - ms;
+  if (!Number.isFinite(off)) return "";
+  const by = Math.abs(off) < 10_000 ? `${Math.round(Math.abs(off))} ms` : age(Math.abs(off));
+  const how = Math.abs(off) < SAME_MS ? "the same" : `${by} ${off > 0 ? "ahead" : "behind"}`;
+  return `${dateTime(raw_ms, zone)}.${clockMs(raw_ms, zone).slice(9)} by the host's own clock, ${how}`;
+}
+
 /** A moment whose UTC fields are those of the zone. */
 function shifted(ms: number, zone: Zone): Date | null {
   const at = new Date(ms);

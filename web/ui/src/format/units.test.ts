@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { age, clock, clockMs, span } from "./age";
+import { age, byHostClock, clock, clockMs, span } from "./age";
 import { severity } from "./severity";
 import { byteRate, capacity, count, duration, percent, printed, quantity, three } from "./units";
 
@@ -85,6 +85,14 @@ test("clocks are 24 h", () => {
   expect(clock(ms)).toBe("12:03:11");
   expect(clockMs(ms)).toBe("12:03:11.313");
   expect(clock(Number.NaN)).toBe("—");
+});
+
+test("the host's own clock is said with its date and how far it is off", () => {
+  const ms = Date.UTC(2026, 10, 24, 23, 30, 11, 313);
+  expect(byHostClock(ms, ms + 3_600_000)).toBe("2026-11-25 00:30:11.313 by the host's own clock, 1 h 0 m ahead");
+  expect(byHostClock(ms, ms - 1_840)).toBe("2026-11-24 23:30:09.473 by the host's own clock, 1840 ms behind");
+  expect(byHostClock(ms, ms)).toBe("2026-11-24 23:30:11.313 by the host's own clock, the same");
+  expect(byHostClock(ms, Number.NaN)).toBe("");
 });
 
 test("severities have one table", () => {

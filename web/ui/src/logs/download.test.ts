@@ -7,6 +7,7 @@ const line = (offset: number) => ({
   name: "a",
   stream: 1,
   path: "/x",
+  raw_ms: 0,
   time_ms: offset * 1000,
   offset,
   text: `l${offset}`,

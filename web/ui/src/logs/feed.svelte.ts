@@ -31,7 +31,16 @@ export interface LogsQuestion {
 }
 
 export interface LogAnswer {
-  lines: { host: number; name: string; stream: number; path: string; time_ms: number; offset: number; text: string }[];
+  lines: {
+    host: number;
+    name: string;
+    stream: number;
+    path: string;
+    time_ms: number;
+    raw_ms: number;
+    offset: number;
+    text: string;
+  }[];
   next: string | null;
   searched_to_ms: number;
   gaps?: Omit<GapMessage, "op" | "ch">[];
@@ -325,6 +334,7 @@ export class LogFeed {
       path: line.path,
       offset: line.offset,
       timeMs: line.time_ms,
+      rawMs: line.raw_ms,
       text: line.text,
     }));
   }
@@ -369,6 +379,7 @@ export class LogFeed {
           stream: batch.stream,
           path: batch.path,
           timeMs: batch.time_ms,
+          rawMs: batch.raw_ms ?? Number.NaN,
           lines: batch.lines,
           ...(batch.partial ? { partial: true } : {}),
         },

@@ -148,7 +148,7 @@ describe("gaps", () => {
     tail.addGap({ host: 1, stream: 1, path: "/a.log", fromMs: 1, toMs: 2, lines: 7, bytes: null, why: "slow-reader" });
     tail.add(batch(3, [[90, "b"]]));
     expect(texts(tail.rows)).toEqual(["a", "-- slow-reader", "b"]);
-    tail.addOlder([{ host: 1, stream: 1, path: "/a.log", offset: 40, timeMs: 1.5, text: "filled" }]);
+    tail.addOlder([{ host: 1, stream: 1, path: "/a.log", offset: 40, timeMs: 1.5, rawMs: 1.5, text: "filled" }]);
     tail.removeGap(tail.rows.find((row) => row.kind === "gap")!.id);
     expect(texts(tail.rows)).toEqual(["a", "filled", "b"]);
   });
@@ -212,6 +212,7 @@ describe("older lines", () => {
       path: "/a.log",
       offset,
       timeMs,
+      rawMs: timeMs,
       text,
     });
     expect(tail.addOlder([older(20, 10, "c"), older(10, 5, "b"), older(0, 1, "a")])).toBe(2);

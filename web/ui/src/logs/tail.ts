@@ -24,6 +24,8 @@ export interface LineRow {
   path: string;
   offset: number;
   timeMs: number;
+  /** The same moment by the host's own clock; NaN: not said. */
+  rawMs: number;
   /** The bytes as text, undecodable ones replaced; without the line end. */
   text: string;
   /** The end of the line has not been written yet. */
@@ -54,6 +56,7 @@ export interface Batch {
   stream: number;
   path: string;
   timeMs: number;
+  rawMs?: number;
   lines: readonly (readonly [offset: number, bytes: Uint8Array])[];
   partial?: boolean;
 }
@@ -241,6 +244,7 @@ export class Tail {
       path: batch.path,
       offset,
       timeMs,
+      rawMs: batch.rawMs ?? Number.NaN,
       text,
       partial,
       ...levelOf(withoutColours(text)),
