@@ -8,6 +8,7 @@ whose sinks take more get the same bytes in one loop (`write_all`), the others k
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from fleetglass_web.live import messages as m
 from fleetglass_web.live.messages import Frame
@@ -23,12 +24,12 @@ from fleetglass_web.view import FleetView, Host
 class Group:
     """The subscribers of a channel that take frames now and read the same encoding.
 
-    A group is never changed: when a sink becomes full, free or gone, a new one is made. `fds` is the transport's.
+    A group is never changed: when a sink becomes full, free or gone, a new one is made. `direct` is the transport's.
     """
 
     people: list[Subscriber] = field(default_factory=list)
     sinks: list[Sink] = field(default_factory=list)
-    fds: list[int] | None = None
+    direct: list[Any] | None = None  # any: cores know no sockets
 
 
 # Writes the same bytes to every sink of a group; returns the positions of those that take no more for now.

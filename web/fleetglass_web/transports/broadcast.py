@@ -2,17 +2,16 @@
 
 ASGI's `websocket.send` costs a coroutine, a map, a new frame with its own copy of the payload and a transport's
 buffer, for every client. A fleet's frame is the same for all, so this protocol offers itself as the ASGI extension
-`fleetglass.sink`: while the transport's own buffer is empty, `write` is one `os.write(fd, frame)`. What the kernel
-does not take goes through the transport, and so does everything on TLS or where a socket has no descriptor.
+`fleetglass.sink`: while the transport's own buffer is empty, `write` is one `send(frame)` of the socket. What the
+kernel does not take goes through the transport, and so does everything on TLS or where a socket has no descriptor.
 
-    channel ──frame──► write_all ──► os.write(fd)            buffer empty, plain socket
+    channel ──frame──► write_all ──► socket.send             buffer empty, plain socket
                                 └──► transport.write(rest)   full; `resume_writing` says when it is empty again
 
 Measured with `python -m tests.bench.fanout`: see docs/measurements.md.
 """
 
 import logging
-import os
 import socket
 import struct
 import sys
@@ -46,8 +45,10 @@ CLOSE_WAIT_S = 5.0
 class BroadcastProtocol(MannersProtocol):
     """One WebSocket connection, and the `Sink` of its subscriber."""
 
-    fd = -1  # -1: no way below the transport
-    _socket: socket.socket | None = None  # the same descriptor, to ask for its counters
+    # The transport's descriptor in an object of the C class: `send` and `getsockopt` are called on it, and `_leave`
+    # detaches it, so that it closes nothing. None: there is no way below the transport.
+    direct: socket.SocketType | None = None
+    _tells = sys.platform == "linux"  # the kernel tells its counters
     _asked: bytes | None = None  # a ping whose answer is missing
     _asks = 0
     _answers = False  # has answered a ping, ever
@@ -61,11 +62,10 @@ class BroadcastProtocol(MannersProtocol):
         # Above 0 bytes "paused", at 0 "resumed": the transport itself tells when the short way is open again.
         self.transport.set_write_buffer_limits(high=0)
         is_tls = transport.get_extra_info("ssl_object") is not None
-        self.fd = -1 if is_tls else kernelbuffer.descriptor(transport)
+        fd = -1 if is_tls else kernelbuffer.descriptor(transport)
         self._reading = Reading()
-        if self.fd >= 0 and sys.platform == "linux":
-            # Only `getsockopt` is called on it; `_leave` detaches it, so that it never closes the descriptor.
-            self._socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, self.fd)
+        if fd >= 0:
+            self.direct = socket.SocketType(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, fd)
 
     def attach(self, subscriber: Subscriber, now_ms: Callable[[], float]) -> None:
         """Tell this subscriber when the socket is full, free or gone."""
@@ -78,10 +78,9 @@ class BroadcastProtocol(MannersProtocol):
         super().connection_lost(exc)
 
     def _leave(self) -> None:
-        self.fd = -1
-        if self._socket is not None:
-            self._socket.detach()
-            self._socket = None
+        if self.direct is not None:
+            self.direct.detach()
+            self.direct = None
         if self._subscriber is not None:
             self._subscriber.gone()
             self._subscriber = None
@@ -155,9 +154,9 @@ class BroadcastProtocol(MannersProtocol):
         if transport.is_closing() or self.close_sent:
             return False
         rest: bytes | memoryview = data
-        if self.fd >= 0 and not transport.get_write_buffer_size():
+        if self.direct is not None and not transport.get_write_buffer_size():
             try:
-                written = os.write(self.fd, data)
+                written = self.direct.send(data)
             except BlockingIOError:
                 written = 0
             except OSError as error:
@@ -189,14 +188,13 @@ class BroadcastProtocol(MannersProtocol):
 
     def look(self) -> bool:
         """See `Sink`."""
-        if self._socket is None or self._asked is not None:
+        if self.direct is None or self._asked is not None or not self._tells:
             return False
         try:
-            info = self._socket.getsockopt(socket.IPPROTO_TCP, _TCP_INFO, TCP_INFO.size)
+            info = self.direct.getsockopt(socket.IPPROTO_TCP, _TCP_INFO, TCP_INFO.size)
             acked, sent, window = TCP_INFO.unpack(info)
         except (OSError, struct.error):  # a kernel that does not tell: nobody is asked
-            self._socket.detach()
-            self._socket = None
+            self._tells = False
             return False
         return self._reading.has_stopped(acked, window, sent) and self.ask()
 
@@ -240,26 +238,27 @@ def write_all(group: Group, data: bytes) -> list[int]:
     """Write the same frame to many; the positions of those that take no more.
 
     The hot path of the hub: with 10,000 browsers it runs 10,000 times a second, and each kernel call leaves the cache
-    cold. So nothing of a browser is touched but its descriptor, and the loop itself runs in C (`map`, `extend`): 5.1 us
-    a browser where the same loop with a look at each transport took 7.6 (`python -m tests.bench.fanout`). A group
-    only holds sinks whose transports have nothing buffered and are not closing: `BroadcastProtocol` tells its
+    cold. So nothing of a browser is touched but its socket, and the loop itself runs in C (`map`, `extend`): at 10,000
+    `send` takes 5.5 us a browser and `os.write`, which goes through the file system's layer, 6.0 (a bare C
+    loop 4.6; `make bench ARGS=fanout`). One submission for all through io_uring was measured too, and wins nothing. A
+    group only holds sinks whose transports have nothing buffered and are not closing: `BroadcastProtocol` tells its
     subscriber, before anything else happens, when that ends.
     """
-    if group.fds is None:
-        direct = [sink.fd for sink in group.sinks if isinstance(sink, BroadcastProtocol) and sink.fd >= 0]
-        group.fds = direct if len(direct) == len(group.sinks) else []
-    if not group.fds:
+    if group.direct is None:
+        direct = [sink.direct for sink in group.sinks if isinstance(sink, BroadcastProtocol) and sink.direct]
+        group.direct = direct if len(direct) == len(group.sinks) else []
+    if not group.direct:
         return write_all_plain(group, data)
     size = len(data)
     written: list[int] = []
-    writes = map(os.write, group.fds, repeat(data))
+    writes = map(socket.SocketType.send, group.direct, repeat(data))
     while True:
         try:
             written.extend(writes)
             break
         except OSError:  # full or gone: `take_rest` finds out which
             written.append(0)
-    if written.count(size) == len(group.fds):
+    if written.count(size) == len(group.direct):
         return []
     return [
         at

@@ -42,7 +42,7 @@ def sockets() -> Iterator[tuple[socket.socket, socket.socket]]:
 def protocol(sockets: tuple[socket.socket, socket.socket], takes_rest: bool) -> BroadcastProtocol:
     made = object.__new__(BroadcastProtocol)
     made.transport = Transport(*sockets, takes_rest)  # type: ignore[assignment]  # the part that `write_all` calls
-    made.fd = sockets[0].fileno()
+    made.direct = sockets[0]
     made.close_sent = False
     return made
 
