@@ -95,6 +95,7 @@ def create_app(view: FleetView, settings: WebSettings | None = None) -> Starlett
     app.state.view = view
     app.state.settings = settings
     app.state.pulse = Pulse(view, Exchange(view, write_all))
+    app.state.polls = poll.Polls(app.state.pulse)
     app.state.live_sessions = session.LiveSessions(app.state.pulse)
     app.state.places = Places(settings.connections_max, settings.connections_per_address_max)
     app.state.files = StaticFiles(settings.static)

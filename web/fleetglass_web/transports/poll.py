@@ -7,8 +7,10 @@ cursor from before what is kept gets a gap.
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -34,6 +36,8 @@ WAIT_S = 25
 WAIT_MAX_S = 55  # proxies give up at 60
 # News come in bursts: the rows of one second within some 20 ms. One answer takes them all.
 GATHER_S = 0.03
+# Answers of one moment that are kept for others; who catches up from a place of its own is alone there.
+KNOWN_MAX = 32
 
 
 class _Question(NamedTuple):
@@ -42,29 +46,55 @@ class _Question(NamedTuple):
     tail: int
 
 
-class _News(NamedTuple):
+@dataclass(slots=True)
+class _News:
     samples: list[dict[str, Any]]  # any: the JSON of the API
     lines: list[dict[str, Any]]
     gaps: list[dict[str, Any]]
     cursor: PollCursor
     is_complete: bool
+    encoded: bytes = b""
 
-    def body(self) -> dict[str, Any]:
-        """The answer."""
-        return {
-            "samples": self.samples,
-            "lines": self.lines,
-            "gaps": self.gaps,
-            "cursor": cursor.poll_to_text(self.cursor),
-        }
+    def answer(self) -> Response:
+        """The answer; encoded once for all who get it."""
+        if not self.encoded:
+            body = {"samples": self.samples, "lines": self.lines, "gaps": self.gaps}
+            self.encoded = msgspec.json.encode({**body, "cursor": cursor.poll_to_text(self.cursor)})
+        return Response(self.encoded, headers={"cache-control": "no-store"}, media_type=answers.JSON_TYPE)
 
     def is_empty(self) -> bool:
         return not (self.samples or self.lines or self.gaps)
 
 
+class Polls:
+    """What is new, looked up once for all who ask the same from the same place at the same moment.
+
+    A thousand clients that wait for the next line wake together: each by itself would search the lines, and match its
+    filter against every host.
+    """
+
+    def __init__(self, pulse: Pulse) -> None:
+        self.pulse = pulse
+        self._moment = -1
+        self._known: dict[tuple[_Question, PollCursor | None], _News] = {}
+
+    def news(self, question: _Question, since: PollCursor | None) -> _News:
+        """What came after a cursor; without one: where the present is, and what the question begins with."""
+        if self.pulse.moment != self._moment:
+            self._moment = self.pulse.moment
+            self._known.clear()
+        found = self._known.get((question, since))
+        if found is None:
+            found = _news(self.pulse, question, since)
+            if len(self._known) < KNOWN_MAX:
+                self._known[question, since] = found
+        return found
+
+
 async def get_poll(request: Request) -> Response:
     """Answer at once if there is news, else when there is some, at last after `wait` seconds."""
-    pulse: Pulse = request.app.state.pulse
+    polls: Polls = request.app.state.polls
+    pulse = polls.pulse
     places: Places = request.app.state.places
     parameters.only(request, ("filter", "path", "match", "exclude", "series", "cursor", "wait", "tail"))
     with parameters.bad_request():
@@ -72,9 +102,9 @@ async def get_poll(request: Request) -> Response:
         wait_s = parameters.whole(request, "wait", WAIT_S, 0, WAIT_MAX_S)
         said = parameters.text(request, "cursor")
         since = cursor.poll_from_text(said) if said else None
-    news = _news(pulse, question, since)
+    news = polls.news(question, since)
     if since is None or not news.is_empty() or not news.is_complete or not wait_s:
-        return answers.json_answer(news.body())
+        return news.answer()
     arrived = asyncio.Event()
     with places.one(request):
         pulse.listeners.add(arrived.set)
@@ -85,13 +115,13 @@ async def get_poll(request: Request) -> Response:
                     await arrived.wait()
                     await asyncio.sleep(GATHER_S)
                     arrived.clear()
-                    news = _news(pulse, question, news.cursor)
+                    news = polls.news(question, news.cursor)
         except TimeoutError:
             pass
         finally:
             gone.cancel()
             pulse.listeners.discard(arrived.set)
-    return answers.json_answer(news.body())
+    return news.answer()
 
 
 async def _until_gone(request: Request, arrived: asyncio.Event) -> None:

@@ -26,6 +26,7 @@ class Pulse:
         self.exchange = exchange
         self.listeners: set[Callable[[], None]] = set()  # called when anything arrived; see `poll`
         self.boot = secrets.token_hex(4)  # marks of samples mean something in this life only
+        self.moment = 0  # another number after each piece of news
         self.is_ending = False
         self._timer: asyncio.TimerHandle | None = None
         self._timer_ms = 0.0
@@ -71,6 +72,7 @@ class Pulse:
         self._guarded(lambda: self.exchange.gaps_found(gaps))
 
     def _guarded(self, act: Callable[[], None]) -> None:
+        self.moment += 1
         try:
             act()
         except Exception:  # a broken promise of ours must not stop the hub's ingest

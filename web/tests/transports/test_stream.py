@@ -10,6 +10,7 @@ import pytest
 from fleetglass_web.app import create_app
 from fleetglass_web.serving import serving
 from fleetglass_web.testing import FakeFleet
+from fleetglass_web.transports import poll
 from fleetglass_web.view import Gap
 
 
@@ -284,3 +285,30 @@ def test_a_reader_that_goes_away_leaves_nothing_behind(caplog):
 
     run(story)
     assert [record for record in caplog.records if record.levelname not in ("DEBUG", "INFO")] == []
+
+
+def test_polls_that_wait_for_the_same_news_are_answered_from_one_search(monkeypatch):
+    searches = []
+    search = poll._news
+    monkeypatch.setattr(poll, "_news", lambda *about: searches.append(about) or search(*about))
+
+    async def story():
+        view = fleet()
+        async with client_of(view) as client:
+            cursor = (await client.get("/api/v1/poll?path=*")).json()["cursor"]
+            asked = {"path": "*", "cursor": cursor}
+            waiting = [asyncio.create_task(client.get("/api/v1/poll", params=asked)) for _ in range(8)]
+            other = asyncio.create_task(client.get("/api/v1/poll", params={**asked, "match": "two"}))
+            while len(view._watchers[0].listeners) < 9:
+                await asyncio.sleep(0.005)
+            searches.clear()
+            view.lines(0, "/a.log", "one\n")
+            answers = [(await one).json() for one in waiting]
+            assert [[line["text"] for line in answer["lines"]] for answer in answers] == [["one"]] * 8
+            assert len(searches) == 2  # and the other question's, which found nothing
+            view.lines(0, "/a.log", "two\n")
+            assert [line["text"] for line in (await other).json()["lines"]] == ["two"]
+            late = (await client.get("/api/v1/poll", params=asked)).json()
+            assert [line["text"] for line in late["lines"]] == ["one", "two"]
+
+    run(story)
