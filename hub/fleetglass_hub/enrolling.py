@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from fleetglass_proto import join
 from fleetglass_proto.endpoint import Endpoint
-from fleetglass_web.view import Enrolment, Enrolments, EnrolmentStateError, NewEnrolment
+from fleetglass_web.view import Enrolment, Enrolments, EnrolmentStateError, NewEnrolment, TurnedAway
 
 from fleetglass_hub.ingest.enroll import Door, DoorError, TokenRecord
 
@@ -65,7 +65,14 @@ class Enrolling:
     def enrolments(self) -> Enrolments:
         """See `FleetView`."""
         where = self._reach()
-        return Enrolments([_shown(token) for token in self._door.tokens()], str(where.endpoint), where.note)
+        last = self._door.last_refused
+        return Enrolments(
+            [_shown(token) for token in self._door.tokens()],
+            str(where.endpoint),
+            where.note,
+            self._door.refused,
+            None if last is None else TurnedAway(*last),
+        )
 
     def enrol(self, labels: Mapping[str, str], ttl_ms: int, tails: Sequence[str]) -> NewEnrolment:
         """See `FleetView`."""

@@ -18,8 +18,9 @@ def test_without_hosts_the_page_offers_the_line_and_turns_into_the_fleet_by_itse
     expect(page.get_by_test_id("enrol-until")).to_contain_text("59 m")
     expect(empty).to_contain_text(f"agents will look for it at {hub.agents}")
     expect(empty).to_contain_text("This hub hears this machine only; start it with --agents")
+    expect(empty).to_contain_text("none refused so far")
     start_line(page.get_by_test_id("enrol-cmd").locator("code").inner_text(), "first")
-    expect(page.get_by_test_id("row")).to_have_attribute("data-host", "first")
+    expect(page.get_by_test_id("row")).to_have_attribute("data-host", "first", timeout=15_000)
     expect(empty).to_have_count(0)
     (used,) = hub.get("/api/v1/enrolments")["enrolments"]
     assert used["used_by"]["name"] == "first"

@@ -64,6 +64,9 @@ def test_a_line_that_is_over_lets_nobody_in_and_the_agent_says_why(hub, start_li
         until(lambda: entry_of(hub, made)["state"] == "expired", "the line has expired")
     start_line(made["line"], "db-9").says(end)
     assert hub.hosts() == []
+    turned = hub.get(PLACE)["turned_away"]
+    assert (turned["count"], turned["last"]["address"]) == (1, "127.0.0.1")
+    assert end in turned["last"]["why"]
 
 
 def test_a_forgotten_host_is_gone_everywhere_and_told_so_when_it_comes_back(hub, start_line, tmp_path):

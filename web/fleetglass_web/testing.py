@@ -33,6 +33,7 @@ from fleetglass_web.view import (
     MetricSeries,
     NewEnrolment,
     Resumed,
+    TurnedAway,
     Watcher,
 )
 
@@ -59,6 +60,7 @@ class FakeFleet:
         self._enrolments: dict[str, Enrolment] = {}
         self.endpoint = "tcp://hub.example.org:7400"
         self.endpoint_note = ""
+        self.turned_away: list[TurnedAway] = []
         self._forgotten = 0  # batches with a smaller seq are no longer kept
         self._seq = 0
 
@@ -280,7 +282,9 @@ class FakeFleet:
 
     async def enrolments(self) -> Enrolments:
         """See `FleetView`."""
-        return Enrolments(list(reversed(self._enrolments.values())), self.endpoint, self.endpoint_note)
+        last = self.turned_away[-1] if self.turned_away else None
+        listed = list(reversed(self._enrolments.values()))
+        return Enrolments(listed, self.endpoint, self.endpoint_note, len(self.turned_away), last)
 
     async def enrol(self, labels: Mapping[str, str], ttl_ms: int, tails: Sequence[str]) -> NewEnrolment:
         """See `FleetView`."""

@@ -215,12 +215,22 @@ class NewEnrolment(NamedTuple):
     install: str  # installs an agent as a service, and joins it
 
 
+class TurnedAway(NamedTuple):
+    """An agent that knocked and was not let in."""
+
+    time_ms: float
+    address: str
+    why: str
+
+
 class Enrolments(NamedTuple):
     """The newest first; those that were revoked are not told."""
 
     enrolments: Sequence[Enrolment]
     endpoint: str  # where an agent that joins looks for the hub
     note: str  # why an agent may not find it there, and what to do; "" if all is well
+    turned_away: int  # agents that were not let in since the hub's start, each try counted
+    last_turned_away: TurnedAway | None
 
 
 class EnrolmentStateError(Exception):

@@ -61,6 +61,14 @@ class TokenRecord(NamedTuple):
         return self.used_ms is None and self.revoked_ms is None and self.expires_ms > now_ms
 
 
+class Turned(NamedTuple):
+    """An agent that was not let in."""
+
+    time_ms: float
+    address: str
+    why: str
+
+
 class DoorError(Exception):
     """As things stand it cannot be done; the text says why and what to do."""
 
@@ -114,6 +122,7 @@ class Door:
     def __init__(self, book: Book) -> None:
         self._book = book
         self.refused = 0
+        self.last_refused: Turned | None = None
 
     def give_token(self, labels: Mapping[str, str], ttl_ms: float, now_ms: float) -> str:
         """A new token, for one agent.
@@ -162,8 +171,9 @@ class Door:
         """Let an agent in, or raise `Refusal`; the labels that its enrolment gave it."""
         try:
             return self._admit(key, is_loopback(address), agent_id, token, now_ms)
-        except Refusal:
+        except Refusal as refusal:
             self.refused += 1
+            self.last_refused = Turned(now_ms, address, str(refusal))
             raise
 
     def _admit(

@@ -72,8 +72,17 @@ async def _list(request: Request) -> Response:
     names = {host.agent_id: host.name for host in view.hosts()}
     now_ms = view.now_ms()
     listed = [_entry(one, names, now_ms) for one in found.enrolments]
-    head = {"time_ms": now_ms, "endpoint": found.endpoint, "note": found.note, "refused": _refusal(request)}
-    return json_answer({**head, "enrolments": listed})
+    last = found.last_turned_away
+    return json_answer(
+        {
+            "enrolments": listed,
+            "time_ms": now_ms,
+            "endpoint": found.endpoint,
+            "note": found.note,
+            "refused": _refusal(request),
+            "turned_away": {"count": found.turned_away, "last": None if last is None else last._asdict()},
+        }
+    )
 
 
 async def _make(request: Request) -> Response:

@@ -114,6 +114,10 @@ _ENROLMENTS = _object(
     endpoint=_TEXT,
     note=_TEXT,
     refused={"type": ["string", "null"]},
+    turned_away=_object(
+        count=_WHOLE,
+        last={"type": ["object", "null"], "properties": {"time_ms": _NUMBER, "address": _TEXT, "why": _TEXT}},
+    ),
 )
 _NEW_ENROLMENT_BODY: Map = {
     "type": "object",

@@ -9,7 +9,7 @@ from fleetglass_web.auth.login import Login
 from fleetglass_web.auth.passwords import hash_password
 from fleetglass_web.settings import WebSettings
 from fleetglass_web.testing import FakeFleet
-from fleetglass_web.view import HostState
+from fleetglass_web.view import HostState, TurnedAway
 
 KEPT = hash_password("correct horse")
 PLACE = "/api/v1/enrolments"
@@ -83,6 +83,13 @@ def test_the_list_says_where_agents_look_for_the_hub_and_what_may_be_wrong_with_
     found = listed(fleet)
     assert (found["endpoint"], found["note"]) == ("tcp://hub.example.org:7400", "this hub hears this machine only")
     assert found["refused"] is None
+
+
+def test_the_list_says_who_was_not_let_in_and_why(fleet):
+    assert listed(fleet)["turned_away"] == {"count": 0, "last": None}
+    fleet.turned_away.append(TurnedAway(5.0, "10.0.0.7", "the token has expired"))
+    last = {"time_ms": 5.0, "address": "10.0.0.7", "why": "the token has expired"}
+    assert listed(fleet)["turned_away"] == {"count": 1, "last": last}
 
 
 def test_a_line_is_revoked_but_not_once_it_was_used(fleet):

@@ -28,6 +28,14 @@ interface Listed {
   endpoint: string;
   note: string;
   refused: string | null;
+  turned_away: { count: number; last: TurnedAway | null };
+}
+
+/** An agent that knocked and was not let in. */
+export interface TurnedAway {
+  time_ms: number;
+  address: string;
+  why: string;
 }
 
 /** The hub may also hear from commands and other pages, so it is asked again so often. */
@@ -53,6 +61,9 @@ class Enrolling {
   note = $state("");
   /** Why this page may not change the fleet. */
   refused: string | null = $state(null);
+  /** How many agents were not let in since the hub's start, and the last of them. */
+  turned = $state(0);
+  lastTurned: TurnedAway | null = $state.raw(null);
   offer: Offer | null = $state.raw(null);
   busy = $state(false);
   /** What the hub says against the last thing that was asked of it. */
@@ -101,6 +112,8 @@ class Enrolling {
       this.endpoint = found.endpoint;
       this.note = found.note;
       this.refused = found.refused;
+      this.turned = found.turned_away.count;
+      this.lastTurned = found.turned_away.last;
       this.known = true;
     } catch (error) {
       if (!this.known) this.problem = told(error);
