@@ -284,6 +284,26 @@ def test_facets_narrow_to_a_host_or_leave_it_out(start_fake, hub, open_page):
     expect(page.get_by_test_id("filter")).to_have_value("!web-2")
 
 
+def test_a_file_that_is_left_out_stands_in_the_link_and_back_brings_it_again(agent, hub, open_page):
+    page = open_page(f"{hub.url}/logs")
+    write(agent, "wanted", path="/var/log/app.log")
+    write(agent, "noise", path="/var/log/noise, loud.log")
+    expect(lines(page)).to_have_count(2)
+    file = page.get_by_test_id("facets").locator("li", has_text="noise, loud.log")
+    file.hover()
+    file.get_by_role("button", name="not /var/log/noise, loud.log").click()
+    expect(lines(page)).to_have_count(1)
+    page.reload()
+    expect(lines(page)).to_have_text([re.compile("wanted")])
+    page.go_back()
+    expect(lines(page)).to_have_count(2)
+    page.go_forward()
+    expect(lines(page)).to_have_count(1)
+    page.get_by_role("button", name="not /var/log/noise, loud.log ×").click()
+    expect(lines(page)).to_have_count(2)
+    assert "notpath" not in page.url
+
+
 def test_the_histogram_counts_what_the_lines_say_and_a_drag_zooms(agent, hub, open_page):
     page = open_page(f"{hub.url}/logs")
     write(agent, *["ERROR a"] * 3, *["INFO b"] * 4)

@@ -32,6 +32,7 @@ describe("the URL is the state", () => {
       line: { host: "db-03", path: "/var/log/a:b.log", offset: 4_096 },
       focus: [],
       path: "/var/log/*",
+      notPaths: ["/var/log/a,b.log", "/var/log/50%.log"],
       theme: "light",
       wall: true,
     };

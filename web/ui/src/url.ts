@@ -55,6 +55,8 @@ export interface Place {
   focus: readonly string[];
   /** A glob over file paths, or empty. */
   path: string;
+  /** Files that are left out of the picture. */
+  notPaths: readonly string[];
   theme: "dark" | "light" | null;
   /** A wall display: goes on drawing when hidden, and hides the bars. */
   wall: boolean;
@@ -106,9 +108,13 @@ export const HOME: Place = {
   line: null,
   focus: [],
   path: "",
+  notPaths: [],
   theme: null,
   wall: false,
 };
+
+// A link stays shorter than what servers and chats cut.
+const NOT_PATHS = 20;
 
 /** Read a place. `path` is what follows the prefix, without a leading slash. */
 export function parsePlace(path: string, query: string): Place {
@@ -146,6 +152,7 @@ export function parsePlace(path: string, query: string): Place {
     line: parseLine(text("line")),
     focus: q.getAll("focus").slice(0, 20),
     path: text("path"),
+    notPaths: q.getAll("notpath").slice(0, NOT_PATHS),
     theme: theme === "dark" || theme === "light" ? theme : null,
     wall: text("wall") === "1",
   };
@@ -174,6 +181,7 @@ export function printPlace(place: Place): string {
   put("not", place.not);
   if (place.page === "compare") for (const name of place.focus) q.append("focus", name);
   put("path", place.path);
+  for (const path of place.notPaths) q.append("notpath", path);
   put("levels", place.levels?.join(",") ?? null);
   if (place.line) put("line", `${place.line.host}:${place.line.offset}:${place.line.path}`);
   put("theme", place.theme);
