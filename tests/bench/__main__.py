@@ -20,7 +20,7 @@ sys.path.insert(0, str(HERE.parent))
 
 def names() -> list[str]:
     return sorted(
-        path.stem for path in HERE.glob("*.py") if "def main(" in path.read_text() and path.stem != "__main__"
+        path.stem for path in HERE.glob("*.py") if "\ndef main(" in path.read_text() and path.stem != "__main__"
     )
 
 

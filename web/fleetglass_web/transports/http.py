@@ -9,6 +9,7 @@ refused request is read and dropped for a while. An answer that is under way whe
 uvicorn would let the application go on, and fail with a traceback.
 """
 
+import logging
 from asyncio import TimerHandle, Transport
 from http import HTTPStatus
 
@@ -17,6 +18,10 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from fleetglass_web.api.problems import Problem
 from fleetglass_web.transports import kernelbuffer
+
+# Uvicorn warns of what strangers send, a line each: whoever scans this port would fill the hub's log.
+_OWN_FAULTS = logging.getLogger(f"{__name__}.uvicorn")
+_OWN_FAULTS.setLevel(logging.ERROR)
 
 # The key of the lifespan state that holds the call.
 ENDING = "ending"
@@ -38,6 +43,7 @@ class StreamingHttpProtocol(H11Protocol):
         """Bound the kernel's buffer."""
         super().connection_made(transport)
         kernelbuffer.bound(transport)
+        self.logger = _OWN_FAULTS
         self._is_refused = False
         self._is_upgraded = False
         self._is_silent = True  # nothing has come: browsers open connections that they may need

@@ -32,3 +32,24 @@ def test_a_body_that_is_no_body_ends_the_connection_and_nothing_else(path, first
 
     asyncio.run(asyncio.wait_for(story(), 20))
     assert [record.getMessage() for record in caplog.records if record.levelname == "ERROR"] == []
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"\x16\x03\x01\x02\x00\x01\x00",
+        b"NONSENSE\r\n\r\n",
+        b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n\r\n",
+        b"GET /api/v1/live HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n",
+    ],
+)
+def test_what_strangers_send_does_not_fill_the_log(sent, caplog):
+    async def story():
+        async with serving(create_app(FakeFleet())) as port:
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(sent)
+            assert (await reader.readuntil(b"\r\n")).startswith(b"HTTP/1.1 ")
+            writer.close()
+
+    asyncio.run(asyncio.wait_for(story(), 20))
+    assert [record.getMessage() for record in caplog.records if record.levelname not in ("DEBUG", "INFO")] == []
