@@ -76,12 +76,12 @@ def test_a_quiet_files_line_leaves_within_milliseconds(hub, start, tmp_path):
     start("--hub", hub.endpoint, "--tail", str(log))
     hub.until(lambda hub: len(hub.samples) >= 2, "two samples")
     delays = []
-    for number in range(1, 12):
+    for number in range(1, 8):
         written = time.monotonic_ns()
         append(log, f"line {number}\n")
         hub.until(lambda hub, number=number: len(hub.line_arrival_ns) >= number, f"line {number}")
         delays.append((hub.line_arrival_ns[-1] - written) / 1e6)
-        time.sleep(0.03)
+        time.sleep(0.03)  # so that each comes alone
     # The median, and with room for a busy machine: tests/bench measures the real figure.
     assert sorted(delays)[len(delays) // 2] < 20, delays
 
@@ -89,11 +89,9 @@ def test_a_quiet_files_line_leaves_within_milliseconds(hub, start, tmp_path):
 def test_a_hub_that_comes_later_gets_the_samples_of_before(hub, start):
     agent = start("--hub", hub.endpoint, "--interval", "0.1")
     agent.says("no hub on port")
-    time.sleep(1)
+    started_ms = time.time() * 1_000
     hub.start()
-    hub.until(lambda hub: hub.sample_times, "samples")
-    first = hub.sample_times[0]
-    assert time.time() * 1_000 - first > 500, "the oldest sample comes first and is from before"
+    hub.until(lambda hub: hub.sample_times and hub.sample_times[0] <= started_ms, "first the samples of before")
     agent.says("connected to the hub")
     assert sum("no hub on port" in line for line in agent.lines) == 1
 
@@ -136,7 +134,6 @@ def test_a_hub_that_restarts_is_found_again_and_both_are_said_once(hub, start):
     agent.says("connected to the hub")
     hub.stop()
     agent.says("lost the hub at")
-    time.sleep(0.5)
     hub.start()
     agent.says("again")
     before = len(hub.samples)
@@ -155,10 +152,7 @@ def test_while_somebody_watches_samples_come_ten_times_a_second(hub, start):
     assert (times[-1] - times[0]) / (len(times) - 1) < 250
     assert len(set(hub.sample_times)) == len(hub.sample_times)
     hub.order(Interest(0))
-    time.sleep(0.5)
-    at = len(hub.sample_times)
-    time.sleep(2)
-    assert len(hub.sample_times) - at <= 4
+    hub.until(lambda hub: hub.sample_times[-1] - hub.sample_times[-2] > 700, "two samples that are a second apart")
 
 
 def test_a_join_string_is_enough_and_is_needed_once(hub, start, tmp_path):

@@ -113,7 +113,6 @@ async def test_a_killed_agent_that_comes_back_is_welcomed_at_once_and_a_copy_is_
     refusal = await asyncio.to_thread(copy.refused)
     assert refusal.code == "duplicate"
     agent.disconnect()
-    await asyncio.sleep(0.05)  # the kernel tells the hub that the connection is closed
     again = hub.agent(name="web-1", agent_id=agent.agent_id, keys=agent.keys)
     await asyncio.to_thread(again.join, 2.0)
 
@@ -131,9 +130,12 @@ async def test_a_peer_without_curve_gets_nothing(hub):
     context = zmq.Context()
     plain = context.socket(zmq.DEALER)
     plain.linger = 0
+    monitor = plain.get_monitor_socket(zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL | zmq.EVENT_DISCONNECTED)
     plain.connect(hub.sockets.endpoint)
     plain.send(b"hello")
-    await asyncio.sleep(0.3)
+    assert await asyncio.to_thread(monitor.poll, 5_000), "the hub ends the connection"
+    plain.disable_monitor()
+    monitor.close(0)
     plain.close()
     context.term()
     assert hub.intake.refused == 0
