@@ -121,25 +121,30 @@ function setText(node: HTMLElement, text: string): void {
 
 export class LinePool {
   #rows: Row[] = [];
+  #gone = 0;
 
   constructor(private readonly layer: HTMLElement) {}
 
-  /** Show the items from `first` on, as many as `count`; `top` is where the first stands. */
-  draw(first: number, count: number, shownAt: (index: number) => Shown): void {
+  /** Show the items from `first` on, as many as `count`; `gone`: so many items before them have been taken out so far. */
+  draw(first: number, count: number, gone: number, shownAt: (index: number) => Shown): void {
     while (this.#rows.length < count) {
       const row = new Row();
       this.#rows.push(row);
       this.layer.append(row.element);
     }
-    // A row stays with its item while it scrolls: the item's number decides which node shows it.
+    // A row stays with its item while it scrolls, and while old ones go: the item's number decides which node shows it.
     const size = this.#rows.length;
     const used = new Uint8Array(size);
     for (let i = first; i < first + count; i++) {
-      const slot = i % size;
+      const slot = (gone + i) % size;
       const row = this.#rows[slot]!;
       used[slot] = 1;
       row.show(i, shownAt(i));
-      row.place(i * ROW_PX);
+      row.place((gone + i) * ROW_PX);
+    }
+    if (this.#gone !== gone) {
+      this.#gone = gone;
+      this.layer.style.transform = `translateY(${-gone * ROW_PX}px)`;
     }
     for (let slot = 0; slot < size; slot++) if (!used[slot]) this.#rows[slot]!.hide();
   }

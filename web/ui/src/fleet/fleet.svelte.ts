@@ -154,7 +154,8 @@ class Fleet {
     this.#look = look;
     this.#then = null;
     this.problem = "";
-    const range_ms = from === null ? span_ms : Math.max(1_000, (to ?? hub.now()) - from);
+    const now = Number.isNaN(hub.now()) ? Date.now() : hub.now();
+    const range_ms = from === null ? span_ms : Math.max(1_000, (to ?? now) - from);
     const step_ms = stepFor(range_ms);
     this.step_ms = step_ms;
     this.steps = Math.max(1, Math.min(COLUMNS, Math.ceil(range_ms / step_ms)));

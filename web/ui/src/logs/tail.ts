@@ -323,7 +323,8 @@ export class Tail {
   }
 
   #trim(): void {
-    if (this.held || this.kept <= this.limit) return;
+    // A few more than the limit, so that five thousand rows do not move for each single line.
+    if (this.held || this.kept <= this.limit + (this.limit >> 5)) return;
     let drop = 0;
     while (drop < this.rows.length - 1 && this.kept > this.limit) {
       const row = this.rows[drop++]!;

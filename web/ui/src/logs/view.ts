@@ -75,6 +75,12 @@ export class PaneView {
     return -1;
   }
 
+  /** The grid row of the last part of a tail's row, looked for from the end; -1 if it is not shown. */
+  lastIndexOf(row: Row): number {
+    for (let i = this.length - 1; i >= 0; i--) if (this.rows[this.rowOf[i]!] === row) return i;
+    return -1;
+  }
+
   /** The grid row of the first row at or after a moment. */
   indexAt(timeMs: number): number {
     let low = 0;
