@@ -40,7 +40,9 @@ case $join in fg1.?*) ;; *) fail "--join is missing or no join string: on the hu
 command -v systemctl >/dev/null || fail "no systemd here: run  fleetglass-agent run --hub $join  under your own service manager"
 
 python=''
-for candidate in python3 python3.14 python3.13 python3.12 python3.11; do
+for candidate in /usr/bin/python3 python3 python3.14 python3.13 python3.12 python3.11; do
+  # One in somebody's home is closed to the user of the service.
+  case $(readlink -f "$(command -v "$candidate" || echo /)") in /root/* | /home/*) continue ;; esac
   if "$candidate" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then python=$candidate; break; fi
 done
 [ -n "$python" ] || fail "needs Python 3.11 or newer with venv:  apt-get install -y python3 python3-venv"

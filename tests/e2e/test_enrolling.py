@@ -1,6 +1,9 @@
 """Machines come and go by the API: real hubs, real agents, the line as it was told."""
 
+import shlex
+import shutil
 import subprocess
+from pathlib import Path
 
 import pytest
 from harness.live import LiveClient
@@ -8,6 +11,7 @@ from harness.processes import BIN
 from harness.waiting import until
 
 PLACE = "/api/v1/enrolments"
+ROOT = Path(__file__).parents[2]
 
 
 def make(hub, **body):
@@ -53,6 +57,17 @@ def test_commands_and_page_see_the_same_lines_also_after_a_restart(hub, start_li
     ).read_bytes()
     assert by_page["join"].encode() not in written
     assert by_page["join"] not in hub.process.output()
+
+
+def test_the_line_of_a_service_is_understood_by_the_script_that_it_names(hub, tmp_path):
+    made = make(hub, tail=["/var/log/my app/*.log"])
+    # Without systemd in sight it stops behind its arguments, before it changes anything.
+    for name in ("sh", "dirname", "sed", "id"):
+        (tmp_path / name).symlink_to(shutil.which(name))
+    words = shlex.split(made["install"])[1:]
+    done = subprocess.run(words, capture_output=True, text=True, cwd=ROOT, env={"PATH": str(tmp_path)}, check=False)
+    assert done.returncode == 1
+    assert "no systemd here" in done.stderr or "run it as root" in done.stderr, done.stderr
 
 
 @pytest.mark.parametrize("end", ["revoked", "expired"])
