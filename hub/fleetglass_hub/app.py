@@ -25,7 +25,7 @@ from fleetglass_web.auth.login import Login
 from fleetglass_web.query.enrolment import TTL_DEFAULT, EnrolmentError, check_labels, check_tails, parse_ttl
 from fleetglass_web.settings import WebSettings
 from fleetglass_web.transports.server import QuietServer
-from fleetglass_web.view import EnrolmentStateError, Gap, LineBatch
+from fleetglass_web.view import EnrolmentStateError
 
 from fleetglass_hub import control, listening, localagent
 from fleetglass_hub.config import Address, Config, asks_for_login
@@ -87,26 +87,14 @@ class Hub:
         self._fleet = Fleet(lambda changed, gone: self.view.hosts_changed(changed, gone))
         self._recorder = DiskHistory(folder.path, now_ms, config.keeping)
         loaded = self._recorder.load(TOTAL_BYTES // 4)
-        first_seq = loaded.tail[0].seq - 1 if loaded.tail else loaded.next_seq - 1
-        self._ring = LineRing(first_seq)
-        # Before their lines: what a stream had up to the floor is not here, and a client that comes back is told.
-        for stream in loaded.streams:
-            self._ring.know(stream.host, stream.stream, stream.path)
         began_ms = now_ms()
         self._fleet.load(loaded.hosts, loaded.schemas, began_ms)
         self._fleet.load_rows(loaded.rows, began_ms)
-        known: list[tuple[int, LineBatch | Gap]] = [(batch.seq, batch) for batch in loaded.tail]
-        known += loaded.gaps
-        for seq, item in sorted(known, key=lambda entry: entry[0]):
-            if isinstance(item, Gap):
-                self._ring.add_gap(seq, item)
-            else:
-                self._ring.add(item)
-        self._ring.last_seq = loaded.next_seq - 1
+        self._ring = LineRing.loaded(loaded, began_ms)
         self.view = LocalView(
             hub_id,
-            # In ms: a hub that is killed can be back within the second.
-            int(began_ms) & 0xFFFF_FFFF,
+            loaded.life,
+            loaded.lives,
             self._fleet,
             self._ring,
             self._recorder,

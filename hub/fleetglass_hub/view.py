@@ -46,6 +46,7 @@ class LocalView:
 
     Args:
         life: tells the starts of this hub apart in cursors.
+        lives: earlier starts, and the last number of each that is known (`Loaded.lives`).
         clock: the hub's clock, ms since 1970 UTC.
         order: tells agents how often to sample.
         forget: drops a host from the present.
@@ -59,6 +60,7 @@ class LocalView:
         self,
         hub_id: bytes,
         life: int,
+        lives: Mapping[int, int],
         fleet: Fleet,
         ring: LineRing,
         recorder: Recorder,
@@ -71,6 +73,7 @@ class LocalView:
         self.hub_id = hub_id.hex()
         self._id = hub_id
         self._life = life
+        self._lives = lives
         self._first_seq = ring.last_seq
         self._fleet = fleet
         self._ring = ring
@@ -124,27 +127,42 @@ class LocalView:
 
     def cursor(self) -> bytes:
         """See `FleetView`."""
-        return self._cursor_at(self._ring.last_seq)
+        return cursors.encode(self._id, Cursor(self._life, self._ring.last_seq, self._clock()))
 
-    def _cursor_at(self, seq: int) -> bytes:
-        return cursors.encode(self._id, Cursor(self._life, seq, self._clock()))
-
-    def resume(self, cursor: bytes, hosts: Sequence[int], path: str | None, limit_bytes: int = 1 << 20) -> Resumed:
+    def resume(
+        self, cursor: bytes, hosts: Sequence[int], path: str | None, limit_bytes: int = 1 << 20, partly: int = 0
+    ) -> Resumed:
         """See `FleetView`."""
         seen = cursors.decode(self._id, cursor)
-        is_earlier_life = seen.life != self._life
-        if not is_earlier_life and seen.seq > self._ring.last_seq:
-            raise CursorError("this cursor is ahead of this hub; start without one")
-        if is_earlier_life and seen.seq > self._first_seq:
+        gaps: list[Gap] = []
+        from_seq, is_known = self._place(seen._replace(seq=max(seen.seq, partly)))
+        if partly > seen.seq and is_known:
+            from_seq = partly - 1
+        if not is_known:
             # What was shown then is not known now (the machine went down, or history is kept in memory only): the
             # agents send again what they were not told is safe. Some lines may come twice, and that is said.
             gaps = [self._away(host, seen.time_ms) for host in hosts if host in self._fleet.members]
-            rest = self._ring.after(
-                self._first_seq, seen.time_ms, frozenset(hosts), compile_glob(path or "*"), limit_bytes
-            )
-            return Resumed(gaps + rest.gaps, rest.batches, self._cursor_at(rest.last_seq), rest.is_complete)
-        found = self._ring.after(seen.seq, seen.time_ms, frozenset(hosts), compile_glob(path or "*"), limit_bytes)
-        return Resumed(found.gaps, found.batches, self._cursor_at(found.last_seq), found.is_complete)
+        found = self._ring.after(from_seq, seen.time_ms, frozenset(hosts), compile_glob(path or "*"), limit_bytes)
+        reached_ms = self._clock() if found.is_complete else found.batches[-1].time_ms
+        reached = cursors.encode(self._id, Cursor(self._life, found.last_seq, reached_ms))
+        return Resumed(gaps + found.gaps, found.batches, reached, found.is_complete, is_known)
+
+    def holds(self, cursor: bytes, hosts: Sequence[int], path: str | None) -> bool:
+        """See `FleetView`."""
+        seen = cursors.decode(self._id, cursor)
+        from_seq, is_known = self._place(seen)
+        return is_known and self._ring.holds(from_seq, frozenset(hosts), compile_glob(path or "*"))
+
+    def _place(self, seen: Cursor) -> tuple[int, bool]:
+        """Where to go on behind a cursor, and whether all that it has seen is known here."""
+        if seen.life == self._life:
+            if seen.seq > self._ring.last_seq:
+                raise CursorError("this cursor is ahead of this hub; start without one")
+            return seen.seq, True
+        known = self._lives.get(seen.life)
+        if known is None:
+            return min(seen.seq, self._first_seq), False
+        return min(seen.seq, known), seen.seq <= known
 
     def _away(self, host: int, from_ms: float) -> Gap:
         return Gap(host, -1, "", from_ms, self._clock(), None, None, "agent-away")

@@ -5,8 +5,10 @@ import struct
 
 import numpy as np
 import pytest
+from fleetglass_hub.fleet import cursor as cursors
+from fleetglass_hub.history.recorder import HostRecord, Loaded
 from fleetglass_web.view import CursorError, LogQuery, MetricQuery
-from harness.rooms import Rooms
+from harness.rooms import HUB_ID, Rooms
 
 
 @pytest.fixture
@@ -70,6 +72,55 @@ def test_after_a_restart_in_memory_a_resume_is_a_gap_and_what_came_since(rooms, 
     assert [gap.why for gap in found.gaps] == ["agent-away"]
     assert said(found.batches) == b"after\n"
     assert restarted.view.resume(found.cursor, [0], None).gaps == []
+
+
+def hub(life, lives, next_seq=1):
+    """A hub that was started again, whose history knows the host and the numbers below `next_seq`."""
+    record = HostRecord(0, bytes(16), "web-1", {}, {}, "", 1_000, "", 0.0, 0.0, False)
+    return Rooms(life=life, loaded=Loaded(hosts=(record,), next_seq=next_seq, lives=lives))
+
+
+def test_numbers_that_were_lost_with_the_machine_and_given_again_are_a_gap_also_two_lives_later():
+    first = hub(life=1, lives={})
+    teller = first.agent(name="web-1", agent_id=bytes(16)).hello()
+    teller.follow()
+    for number in range(5):
+        teller.lines(number * 2, b"x\n")
+    seen = first.view.cursor()  # of number 5, of which the disk has 2
+    second = hub(life=2, lives={1: 2}, next_seq=3)
+    assert [gap.why for gap in second.view.resume(seen, [0], None).gaps] == ["agent-away"]
+    # The second life gave 3 to 9 to other lines: whoever was away all the time has not seen them.
+    third = hub(life=3, lives={1: 2, 2: 9}, next_seq=10)
+    assert [gap.why for gap in third.view.resume(seen, [0], None).gaps] == ["agent-away"]
+    assert not third.view.holds(seen, [0], None)
+
+
+def test_a_cursor_of_a_life_that_nobody_remembers_is_a_gap():
+    cursor = hub(life=1, lives={}).view.cursor()
+    assert [gap.why for gap in hub(life=9, lives={8: 3}, next_seq=5).view.resume(cursor, [0], None).gaps] == [
+        "agent-away"
+    ]
+
+
+def test_a_batch_that_was_seen_in_part_is_where_a_resume_begins(rooms, agent):
+    cursor = rooms.view.cursor()
+    for number in range(4):
+        agent.lines(number * 2, b"%d\n" % number)
+    third = rooms.view.resume(cursor, [0], None).batches[2].seq
+    assert said(rooms.view.resume(cursor, [0], None, partly=third).batches) == b"2\n3\n"
+    with pytest.raises(CursorError, match="ahead"):
+        rooms.view.resume(cursor, [0], None, partly=third + 50)
+
+
+def test_a_step_of_a_resume_stands_at_the_time_of_its_last_lines_and_not_at_the_present(rooms, agent):
+    cursor = rooms.view.cursor()
+    began_ms = rooms.now_ms
+    agent.lines(0, b"one\n")
+    rooms.now_ms += 60_000
+    agent.lines(4, b"two\n")
+    step = rooms.view.resume(cursor, [0], None, 1)
+    assert cursors.decode(HUB_ID, step.cursor).time_ms == began_ms
+    assert cursors.decode(HUB_ID, rooms.view.resume(step.cursor, [0], None).cursor).time_ms == rooms.now_ms
 
 
 def test_the_tail_is_from_memory(rooms, agent):

@@ -13,7 +13,7 @@ from fleetglass_hub.enrolling import Enrolling, Reach
 from fleetglass_hub.fleet.fleet import Fleet
 from fleetglass_hub.fleet.linering import LineRing
 from fleetglass_hub.history.memory import MemoryHistory
-from fleetglass_hub.history.recorder import Rows
+from fleetglass_hub.history.recorder import Loaded, Rows
 from fleetglass_hub.ingest.enroll import Door, KeyRecord, TokenRecord
 from fleetglass_hub.ingest.intake import Intake
 from fleetglass_hub.view import LocalView
@@ -113,23 +113,33 @@ class Watcher:
 class Rooms:
     """All rooms of a hub, wired as `app` does it. `now_ms` is the hub's clock; the test moves it."""
 
-    def __init__(self, book: Book | None = None, life: int = 1) -> None:
-        self.now_ms = 1_700_000_000_000.0
+    def __init__(
+        self,
+        book: Book | None = None,
+        life: int = 1,
+        loaded: Loaded | None = None,
+        ring: LineRing | None = None,
+        now_ms: float = 1_700_000_000_000.0,
+    ) -> None:
+        known = loaded or Loaded()
+        self.now_ms = now_ms
         self.book = book or Book()
         self.door = Door(self.book)
         self.fleet = Fleet(lambda changed, gone: self.view.hosts_changed(changed, gone))
         self.recorder = Recorder(self.fleet)
-        self.ring = LineRing()
+        self.fleet.load(known.hosts, known.schemas, now_ms)
+        self.ring = ring or LineRing.loaded(known, now_ms)
         here = Reach(Endpoint("127.0.0.1", 7400), "")
         self.enrolling = Enrolling(self.door, bytes(32), lambda: here, lambda: self.now_ms)
         self.view = LocalView(
-            HUB_ID, life, self.fleet, self.ring, self.recorder, lambda: self.now_ms,
+            HUB_ID, life, known.lives, self.fleet, self.ring, self.recorder, lambda: self.now_ms,
             lambda orders: self.intake.order(orders), lambda host: self.intake.forget(host, self.now_ms),
             self.enrolling, dict,
         )  # fmt: skip
         self.cut_off: set[bytes] = set()  # routing ids whose connection does not stand any more
         self.probed: list[bytes] = []
         self.intake = Intake(HUB_ID, self.fleet, self.ring, self.recorder, self.door, self.view, self._probe)
+        self.intake.load(known.streams, known.files, {})
         self.watcher = Watcher()
         self.view.watch(self.watcher)
         self._said: dict[bytes, list[messages.Down]] = {}

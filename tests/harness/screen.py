@@ -49,6 +49,8 @@ class Screen:
                 continue
             match message["op"]:
                 case "subscribed":
+                    # A hub that dies before the first line must not cost the lines until the next subscription.
+                    self.cursor = self.cursor or message["cursor"]
                     self.is_subscribed.set()
                 case "lines":
                     self.numbers += [int(line[:DIGITS]) for batch in message["batches"] for _, line in batch["lines"]]

@@ -194,15 +194,11 @@ class FakeFleet:
         """See `FleetView`."""
         return json.dumps([self.hub_id, self._seq]).encode()
 
-    def resume(self, cursor: bytes, hosts: Sequence[int], path: str | None, limit_bytes: int = 1 << 20) -> Resumed:
+    def resume(
+        self, cursor: bytes, hosts: Sequence[int], path: str | None, limit_bytes: int = 1 << 20, partly: int = 0
+    ) -> Resumed:
         """See `FleetView`."""
-        try:
-            hub_id, seq = json.loads(cursor)
-            is_ours = hub_id == self.hub_id and isinstance(seq, int) and 0 <= seq <= self._seq
-        except (ValueError, TypeError):
-            seq, is_ours = 0, False
-        if not is_ours:
-            raise CursorError("the cursor is not one of this hub; start without one")
+        seq = max(self._seq_of(cursor), partly - 1)
         gaps = [gap for at, gap in self._gaps if at > seq and gap.host in set(hosts)]
         if seq < self._forgotten:
             gaps += [Gap(host, -1, "", 0.0, self.now_ms(), None, None, "retention") for host in hosts]
@@ -215,6 +211,20 @@ class FakeFleet:
                 batches.append(batch)
                 size += len(batch.data)
         return Resumed(gaps, batches, self.cursor(), True)
+
+    def holds(self, cursor: bytes, hosts: Sequence[int], path: str | None) -> bool:  # noqa: ARG002 - the seam's words
+        """See `FleetView`."""
+        return self._seq_of(cursor) >= self._forgotten
+
+    def _seq_of(self, cursor: bytes) -> int:
+        try:
+            hub_id, seq = json.loads(cursor)
+            is_ours = hub_id == self.hub_id and isinstance(seq, int) and 0 <= seq <= self._seq
+        except (ValueError, TypeError):
+            seq, is_ours = 0, False
+        if not is_ours:
+            raise CursorError("the cursor is not one of this hub; start without one")
+        return int(seq)
 
     async def logs(self, query: LogQuery) -> LogPage:
         """See `FleetView`."""

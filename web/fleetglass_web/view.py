@@ -246,16 +246,18 @@ class PastError(Exception):
 
 
 class Resumed(NamedTuple):
-    """What arrived after a cursor: gaps first, then batches in arrival order.
+    """What arrived after a cursor: gaps first, then batches in arrival order. Each gap is in one step only.
 
     `cursor` stands behind the last of these batches. `is_complete`: it is also where arrival stands now; False: the
-    limit was reached, ask again from `cursor`.
+    limit was reached, ask again from `cursor`. `is_known`: numbers mean the batches that they meant to who has the
+    cursor, so that nothing that was seen comes again; False: some may, and a gap says so.
     """
 
     gaps: Sequence[Gap]
     batches: Sequence[LineBatch]
     cursor: bytes
     is_complete: bool
+    is_known: bool = True
 
 
 class FleetView(Protocol):
@@ -295,15 +297,21 @@ class FleetView(Protocol):
     def cursor(self) -> bytes:
         """Where the arrival of lines stands now: everything handed to watchers so far lies before it."""
 
-    def resume(self, cursor: bytes, hosts: Sequence[int], path: str | None, limit_bytes: int = 1 << 20) -> Resumed:
+    def resume(
+        self, cursor: bytes, hosts: Sequence[int], path: str | None, limit_bytes: int = 1 << 20, partly: int = 0
+    ) -> Resumed:
         """What arrived after a cursor, also across a restart of the hub: no line twice, none skipped, or a gap.
 
         At most about `limit_bytes` of lines (at least one batch, if there is any), so that a client that was away
-        for hours is served in the steps that its socket takes.
+        for hours is served in the steps that its socket takes. `partly`: the number of a batch behind the cursor, if
+        its beginning was seen, and all before it; the answer begins with it, if it is still there.
 
         Raises:
             CursorError: says what is wrong with the cursor.
         """
+
+    def holds(self, cursor: bytes, hosts: Sequence[int], path: str | None) -> bool:
+        """Whether `resume` from a cursor, step after step, would leave nothing out."""
 
     async def logs(self, query: LogQuery) -> LogPage:
         """Search past lines, newest first.

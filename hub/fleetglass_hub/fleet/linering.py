@@ -14,6 +14,8 @@ from typing import NamedTuple
 
 from fleetglass_web.view import Gap, LineBatch
 
+from fleetglass_hub.history.recorder import Loaded
+
 # A second or two of a stream at 50,000 lines/s: so much arrives at once after a restart of agent or hub, before the
 # clients that come back have read it. A page shows less, and asks history for more.
 STREAM_BYTES = 8 << 20
@@ -24,7 +26,10 @@ GAPS_PER_STREAM = 64
 
 
 class After(NamedTuple):
-    """What arrived after a sequence number. `last_seq` stands behind the last batch; `is_complete`: nothing follows."""
+    """What arrived after a sequence number. `last_seq` stands behind the last batch; `is_complete`: nothing follows.
+
+    Each gap is in the step that passes its place: it is told once, and before the lines behind it.
+    """
 
     gaps: list[Gap]
     batches: list[LineBatch]
@@ -35,15 +40,15 @@ class After(NamedTuple):
 class _Stream:
     __slots__ = ("batches", "bytes", "evicted_ms", "evicted_seq", "gaps", "host", "path", "stream")
 
-    def __init__(self, host: int, stream: int, path: str, evicted_seq: int) -> None:
+    def __init__(self, host: int, stream: int, path: str, evicted_seq: int, evicted_ms: float) -> None:
         self.host = host
         self.stream = stream
         self.path = path
         self.batches: deque[LineBatch] = deque()
         self.bytes = 0
         self.evicted_seq = evicted_seq
-        self.evicted_ms = 0.0
-        self.gaps: deque[tuple[int, Gap]] = deque(maxlen=GAPS_PER_STREAM)
+        self.evicted_ms = evicted_ms
+        self.gaps: deque[tuple[int, Gap]] = deque()
 
     def pop(self) -> int:
         """Push the oldest batch out; the bytes that it cost."""
@@ -52,6 +57,20 @@ class _Stream:
         cost = len(batch.data) + BATCH_COST_BYTES
         self.bytes -= cost
         return cost
+
+    def add_gap(self, seq: int, gap: Gap) -> None:
+        """Keep the newest gaps; the two oldest become one, at the place of the later: never silence."""
+        self.gaps.append((seq, gap))
+        if len(self.gaps) > GAPS_PER_STREAM:
+            _, one = self.gaps.popleft()
+            place, two = self.gaps.popleft()
+            both = two._replace(
+                from_ms=min(one.from_ms, two.from_ms),
+                to_ms=max(one.to_ms, two.to_ms),
+                lines=_sum(one.lines, two.lines),
+                bytes=_sum(one.bytes, two.bytes),
+            )
+            self.gaps.appendleft((place, both))
 
     def after(self, seq: int) -> Iterator[LineBatch]:
         """Batches behind a number, oldest first: the last ones, so they are looked for from the end."""
@@ -69,28 +88,58 @@ class LineRing:
 
     Args:
         floor_seq: nothing up to this number was ever here.
+        floor_ms: when that was.
     """
 
-    def __init__(self, floor_seq: int = 0, stream_bytes: int = STREAM_BYTES, total_bytes: int = TOTAL_BYTES) -> None:
+    def __init__(
+        self,
+        floor_seq: int = 0,
+        floor_ms: float = 0.0,
+        stream_bytes: int = STREAM_BYTES,
+        total_bytes: int = TOTAL_BYTES,
+    ) -> None:
         self.last_seq = floor_seq
         self.bytes = 0
         self._count = 0
         self._floor_seq = floor_seq
+        self._floor_ms = floor_ms
         self._stream_bytes = stream_bytes
         self._total_bytes = total_bytes
         self._streams: dict[tuple[int, int], _Stream] = {}
         self._order: deque[tuple[int, _Stream]] = deque()  # arrival over all streams; may name batches already gone
 
+    @classmethod
+    def loaded(
+        cls, known: Loaded, now_ms: float, stream_bytes: int = STREAM_BYTES, total_bytes: int = TOTAL_BYTES
+    ) -> "LineRing":
+        """A ring with what history knows at the start."""
+        tail = known.tail
+        floor_seq, floor_ms = (tail[0].seq - 1, tail[0].time_ms) if tail else (known.next_seq - 1, now_ms)
+        ring = cls(floor_seq, floor_ms, stream_bytes, total_bytes)
+        # Before their lines: what a stream had up to the floor is not here, and a client that comes back is told.
+        for stream in known.streams:
+            ring.know(stream.host, stream.stream, stream.path)
+        items: list[tuple[int, LineBatch | Gap]] = [(batch.seq, batch) for batch in tail]
+        items += known.gaps
+        for seq, item in sorted(items, key=lambda entry: entry[0]):
+            if isinstance(item, Gap):
+                ring.add_gap(seq, item)
+            else:
+                ring.add(item)
+        ring.last_seq = known.next_seq - 1
+        return ring
+
     def know(self, host: int, stream: int, path: str) -> None:
         """A stream exists: it may have had lines up to the floor that are not here."""
-        self._streams.setdefault((host, stream), _Stream(host, stream, path, self._floor_seq))
+        if (host, stream) not in self._streams:
+            self._streams[host, stream] = _Stream(host, stream, path, self._floor_seq, self._floor_ms)
 
     def add(self, batch: LineBatch) -> None:
         """Keep a batch. Its `seq` is above all before."""
         key = (batch.host, batch.stream)
         stream = self._streams.get(key)
         if stream is None:
-            stream = self._streams[key] = _Stream(batch.host, batch.stream, batch.path, 0)
+            stream = self._streams[key] = _Stream(batch.host, batch.stream, batch.path, 0, 0.0)
         cost = len(batch.data) + BATCH_COST_BYTES
         stream.batches.append(batch)
         stream.bytes += cost
@@ -119,7 +168,7 @@ class LineRing:
     def add_gap(self, seq: int, gap: Gap) -> None:
         """Keep the news that something is missing."""
         self.know(gap.host, gap.stream, gap.path)
-        self._streams[gap.host, gap.stream].gaps.append((seq, gap))
+        self._streams[gap.host, gap.stream].add_gap(seq, gap)
         self.last_seq = seq
 
     def forget(self, host: int) -> None:
@@ -162,29 +211,29 @@ class LineRing:
             limit_bytes: stop behind about so many bytes of data, but not before the first batch.
         """
         streams = self._matching(hosts, path)
-        gaps = [
-            Gap(
-                stream.host,
-                stream.stream,
-                stream.path,
-                seen_ms,
-                max(stream.evicted_ms, seen_ms),
-                None,
-                None,
-                "slow-reader",
-            )
-            for stream in streams
-            if stream.evicted_seq > seq
-        ]
-        told = [entry for stream in streams for entry in stream.gaps if entry[0] > seq]
         batches: list[LineBatch] = []
         size = 0
-        last, is_complete = self.last_seq, True
+        last, is_complete = max(self.last_seq, seq), True
         for batch in heapq.merge(*(stream.after(seq) for stream in streams), key=lambda batch: batch.seq):
             if batches and size >= limit_bytes:
                 last, is_complete = batches[-1].seq, False
                 break
             batches.append(batch)
             size += len(batch.data)
-        gaps += [gap for at, gap in sorted(told, key=lambda entry: entry[0]) if at <= last]
-        return After(gaps, batches, max(last, seq if is_complete else 0), is_complete)
+        told = [entry for stream in streams for entry in stream.gaps]
+        told += [(stream.evicted_seq, _evicted(stream, seen_ms)) for stream in streams]
+        gaps = [gap for at, gap in sorted(told, key=lambda entry: entry[0]) if seq < at <= last]
+        return After(gaps, batches, last, is_complete)
+
+    def holds(self, seq: int, hosts: Collection[int], path: Callable[[str], bool]) -> bool:
+        """Whether all that arrived behind a number in the matching streams is here."""
+        return all(stream.evicted_seq <= seq for stream in self._matching(hosts, path))
+
+
+def _sum(one: int | None, two: int | None) -> int | None:
+    return None if one is None or two is None else one + two
+
+
+def _evicted(stream: _Stream, seen_ms: float) -> Gap:
+    until_ms = max(stream.evicted_ms, seen_ms)
+    return Gap(stream.host, stream.stream, stream.path, seen_ms, until_ms, None, None, "slow-reader")

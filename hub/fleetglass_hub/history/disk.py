@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from fleetglass_web.view import Gap, LineBatch, LogPage, LogQuery, MetricQuery, MetricSeries
 
-from fleetglass_hub.history import database, journal
+from fleetglass_hub.history import database, journal, records
 from fleetglass_hub.history.content import ContentError
 from fleetglass_hub.history.groupcommit import EARLY_BYTES, LINES_WAIT_S, RETRY_S, ROWS_WAIT_S, Group, GroupCommit
 from fleetglass_hub.history.journal import Journal
@@ -47,6 +47,8 @@ ROWS_HELD_BYTES = 512 << 20
 # What the fleet keeps in memory. Decoding so many chunks takes a third of a second.
 MEMORY_MS = 300_000.0
 CHUNKS_AT_START = 4_000
+# Starts whose cursors are still understood; a cursor of an older one is answered with a gap.
+LIVES_MAX = 256
 
 
 def now_ms() -> float:
@@ -166,6 +168,8 @@ class DiskHistory:
         store.connection.execute("BEGIN IMMEDIATE")
         life = os.urandom(journal.LIFE_BYTES)
         store.set_meta("life", life)
+        store.set_meta("committed_number", self._number)
+        own, lives = self._next_life()
         store.connection.execute("COMMIT")
         self._journal = Journal(self.path, life)
         hot_rows = store.hot_rows()
@@ -183,8 +187,22 @@ class DiskHistory:
             self._seq + 1,
             tail,
             [*self._newest_minutes(), *hot_rows],
+            own,
+            lives,
             store.gaps(tail[0].seq if tail else self._seq + 1, paths),
         )
+
+    def _next_life(self) -> tuple[int, Mapping[int, int]]:
+        """A name for this start, and up to where the numbers of the earlier ones are known: where the next began."""
+        began = records.decode_lives(self._store.meta("lives", b""))
+        ends = [seq for _life, seq in began[1:]] + [self._seq]
+        lives = {life: end for (life, _seq), end in zip(began, ends, strict=False)}
+        # In ms: a hub that is killed can be back within the second. Above the last, should the clock step back.
+        own = max(int(self._clock()) & 0xFFFF_FFFF, began[-1][0] + 1 if began else 0) & 0xFFFF_FFFF
+        while own in lives:
+            own = (own + 1) & 0xFFFF_FFFF
+        self._store.set_meta("lives", records.encode_lives([*began, (own, self._seq)][-LIVES_MAX:]))
+        return own, lives
 
     def _newest_minutes(self) -> Sequence[Rows]:
         """Samples of the last minutes that are in chunks, as rows; of a large fleet none: a start must not wait."""
@@ -217,8 +235,8 @@ class DiskHistory:
             self._number += len(left) - len(items)
             self._unflushed.clear()
             group = self._take()
-        assert group is not None
-        self._commit.write(group)
+        if group is not None:
+            self._commit.write(group)
         log.info("%d records of the last life were taken from the journal", len(items))
 
     def start(self, committed: Callable[[int], None]) -> None:

@@ -92,6 +92,10 @@ class Loaded:
     next_seq: int = 1  # above every sequence number that was ever flushed
     tail: Sequence[LineBatch] = ()  # the newest lines, in the order of `seq`, without a hole: they warm the memory
     rows: Sequence[Rows] = ()  # the newest minutes of samples, oldest first: the same
+    life: int = 0  # names this start in cursors
+    # Earlier starts, and the last number of each that is known now: what it gave beyond that was lost with the machine,
+    # and the next life has given the same numbers to other lines.
+    lives: Mapping[int, int] = field(default_factory=dict)
     gaps: Sequence[tuple[int, Gap]] = ()  # what is missing, with its `seq`, as far back as `tail`
 
 

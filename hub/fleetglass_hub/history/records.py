@@ -132,3 +132,13 @@ def decode_batches(data: bytes, paths: Mapping[tuple[int, int], str]) -> list[Li
         for seq, host, stream, file, start, time_ms, raw_ms, body, cut in _decode(data)
         if (host, stream) in paths
     ]
+
+
+def encode_lives(lives: Sequence[tuple[int, int]]) -> bytes:
+    """Starts in their order, each with the last number before it."""
+    return _encode(lives)
+
+
+def decode_lives(data: bytes) -> list[tuple[int, int]]:
+    """Read what `encode_lives` made; of a history that never counted them there are none."""
+    return [(life, seq) for life, seq in _decode(data)] if data else []

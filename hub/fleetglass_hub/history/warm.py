@@ -61,7 +61,8 @@ def follows(items: Sequence[Item], files: Iterable[FileRecord]) -> list[Item]:
                 ends[key] = item.start + len(item.data)
             case GapRecord():
                 key = (item.gap.host, item.gap.stream, item.file)
-                if ends.get(key, item.end) >= item.end:
+                # Bytes that were truncated unseen have no range: their gap ends where the file stands already.
+                if key not in ends or ends[key] > item.end:
                     continue
                 ends[key] = item.end
             case _:

@@ -1,7 +1,8 @@
 """The newest lines of every stream, against a list that forgets nothing."""
 
 import pytest
-from fleetglass_hub.fleet.linering import BATCH_COST_BYTES, LineRing
+from fleetglass_hub.fleet.linering import BATCH_COST_BYTES, GAPS_PER_STREAM, LineRing
+from fleetglass_hub.history.recorder import Loaded, StreamRecord
 from fleetglass_web.view import Gap, LineBatch
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -91,6 +92,47 @@ def test_gaps_are_told_to_those_who_were_away():
     ring.add_gap(2, gap)
     assert after(ring, 1).gaps == [gap]
     assert after(ring, 2).gaps == []
+
+
+def test_more_gaps_than_are_kept_become_one_with_their_sum():
+    ring = LineRing()
+    ring.add(batch(1))
+    for seq in range(2, 2 + GAPS_PER_STREAM + 10):
+        ring.add_gap(seq, Gap(0, 0, "/log/0", float(seq), float(seq), None, 100, "file-gone"))
+    found = after(ring, 1).gaps
+    assert len(found) == GAPS_PER_STREAM
+    assert sum(gap.bytes for gap in found) == (GAPS_PER_STREAM + 10) * 100
+    assert (found[0].from_ms, found[0].to_ms) == (2.0, 12.0)
+
+
+def test_a_gap_is_told_in_the_step_that_passes_its_place_and_in_no_other():
+    ring = LineRing(stream_bytes=2 * (BATCH_COST_BYTES + 5))
+    for seq in range(1, 11):
+        ring.add(batch(seq, stream=seq % 2))
+    told, seq = [], 0
+    while True:
+        found = after(ring, seq, limit=1)
+        told += [(gap.stream, found.last_seq) for gap in found.gaps]
+        seq = found.last_seq
+        if found.is_complete:
+            break
+    assert told == [(1, 7), (0, 7)]
+    assert not ring.holds(5, (0,), everything)
+    assert ring.holds(6, (0,), everything)
+
+
+def test_a_ring_that_is_loaded_knows_that_it_lacks_what_is_older_than_its_tail():
+    known = Loaded(
+        streams=(StreamRecord(0, 0, "/log/0", "file"), StreamRecord(0, 1, "/log/1", "file")),
+        next_seq=12,
+        tail=(batch(10), batch(11)),
+    )
+    ring = LineRing.loaded(known, 99.0)
+    assert [(gap.stream, gap.from_ms, gap.to_ms) for gap in after(ring, 3).gaps] == [(0, 0.0, 10.0), (1, 0.0, 10.0)]
+    assert seqs(after(ring, 3).batches) == [10, 11]
+    assert after(ring, 9).gaps == []
+    ring.add(batch(12))
+    assert seqs(after(ring, 11).batches) == [12]
 
 
 def test_the_total_is_bounded_and_the_oldest_go_first():

@@ -49,6 +49,81 @@ def test_everything_is_there_after_a_clean_end(disk):
     run(story())
 
 
+def test_each_start_has_a_name_of_its_own_and_knows_how_far_the_earlier_ones_came(disk):
+    async def story():
+        first = disk()
+        first.host()
+        first.file()
+        first.lines(b"one\n")
+        first.recorder.flush()
+        first.lines(b"shown and lost\n")
+        die(first)
+        second = disk()  # within the same second, and often the same millisecond
+        second.lines(b"two\n")
+        second.recorder.flush()
+        die(second)
+        third = disk()
+        assert third.loaded.lives == {first.loaded.life: 1, second.loaded.life: 2}
+        assert third.loaded.life not in third.loaded.lives
+        die(third)
+
+    run(story())
+
+
+def test_many_starts_are_remembered_and_not_all(disk, monkeypatch):
+    monkeypatch.setattr("fleetglass_hub.history.disk.LIVES_MAX", 3)
+    names = []
+    for _ in range(6):
+        hands = disk()
+        names.append(hands.loaded.life)
+        die(hands)
+    assert list(hands.loaded.lives) == names[2:5]
+    assert len(set(names)) == 6
+
+
+def test_a_gap_without_a_range_of_its_own_survives_the_death_of_the_process(disk):
+    async def story():
+        hands = disk()
+        hands.host()
+        hands.file()
+        hands.lines(b"one\n")
+        hands.recorder.flush()
+        die(hands)
+        again = disk()
+        gap = Gap(1, 0, "/var/log/app.log", 1_000.0, 1_500.0, None, 600, "truncated")
+        again.recorder.append_gap(gap, 7, 4, 2)  # what was truncated unseen: its bytes have no place in the file
+        again.recorder.flush()
+        die(again)
+        last = disk().start()
+        assert last.loaded.gaps == [(2, gap)]
+        await last.recorder.close()
+
+    run(story())
+
+
+def test_a_journal_of_which_nothing_fits_does_not_stop_a_start(disk):
+    async def story():
+        hands = disk()
+        hands.host()
+        hands.file()
+        hands.recorder.flush()
+        die(hands)
+        again = disk()
+        again.ends[1, 0, 7] = 100  # as if what lies before it had been lost
+        again.lines(b"out of place\n")
+        again.recorder.flush()
+        die(again)
+        last = disk()
+        last.lines(b"in place\n")
+        last.recorder.flush()
+        die(last)
+        last = disk().start()
+        assert await last.texts() == [b"in place"]
+        await last.recorder.close()
+
+    run(story())
+
+
 def test_what_was_flushed_survives_the_death_of_the_process(disk):
     async def story():
         hands = disk()  # never started: nothing is committed

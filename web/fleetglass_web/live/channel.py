@@ -1,7 +1,7 @@
 """A channel: one question, one frame for everybody who asked it.
 
 It knows which hosts its filter matches now and which subscribers it has, and hands each frame to all of them: those
-whose sinks take more get the same bytes in one loop (`write_all`), the others keep what they must (`Subscriber.keep`).
+whose sinks take more get the same bytes in one loop (`write_all`), the others keep what they must (`_offer`).
 `metrics` and `lines` are its two kinds.
 """
 
@@ -16,7 +16,6 @@ from fleetglass_web.live.reading import ASK_ALL, ASK_EVERY, HOLD_AFTER, LOOK_BYT
 from fleetglass_web.live.subscriber import Sink, Subscriber
 from fleetglass_web.live.subscription import LogsQuestion, MetricsQuestion
 from fleetglass_web.query import hostfilter
-from fleetglass_web.query.cursor import Position
 from fleetglass_web.view import FleetView, Host
 
 
@@ -112,10 +111,6 @@ class Channel:
         changed = [self.members[host] for host, told in self._told.items() if told > version]
         return (self._hosts_frame(changed, [host for host, left in self._left.items() if left > version]),)
 
-    def still_there(self, after: str) -> Position | None:  # noqa: ARG002
-        """Where to read on behind a cursor; None: what follows it is not in memory (or never was)."""
-        return None
-
     # -- subscribers --------------------------------------------------------------------------------------------
 
     def add(self, subscriber: Subscriber) -> None:
@@ -173,13 +168,14 @@ class Channel:
         if sum(len(group.people) for group in ready.values()) != len(self.subscribers):
             for subscriber in list(self.subscribers):
                 if not subscriber.takes_frames_of(self):
-                    subscriber.offer(self, frame)
+                    self._offer(subscriber, frame)
         for encoding, group in ready.items():
             data = frame.encoded(encoding, group.people[0].encode)
             if data:
                 for at in self._write_all(group, data):
                     group.people[at].blocked()
 
-    def lines_after(self, position: Position) -> tuple[Sequence[Frame], Position | None]:
-        """Frames behind a position, and where they end; None: they end at the present."""
-        raise NotImplementedError("only channels of lines are resumed")
+    def _offer(self, subscriber: Subscriber, frame: Frame) -> None:
+        """Give a frame to a subscriber that does not take all of them now; the next one makes it old."""
+        known = self.version - 1 if isinstance(frame.message, m.Hosts) else self.version
+        subscriber.offer_state(self, frame, known)

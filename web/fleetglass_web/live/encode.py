@@ -92,8 +92,9 @@ def to_map(message: m.Message, block: Callable[[Block], Map], line: Callable[[by
             return {"op": "hosts", "ch": ch, **told, "remove": list(remove)}
         case m.Schema(ch, schema, series):
             return {"op": "schema", "ch": ch, "schema": schema, "series": series}
-        case m.Subscribed(about, ch):
-            return {"op": "subscribed", "id": about, "ch": ch}
+        case m.Subscribed(about, ch, cursor):
+            said = {"op": "subscribed", "id": about, "ch": ch}
+            return said if cursor is None else {**said, "cursor": cursor}
         case m.GapMark():
             return _gap(message)
         case m.Counts(ch, time_ms, counts, one_in):

@@ -19,12 +19,14 @@ from fleetglass_web.live.subscriber import Sink, Subscriber
 from fleetglass_web.live.subscription import (
     ClientError,
     LogsQuestion,
+    MetricsQuestion,
     Question,
     Subscribe,
     Unsubscribe,
     read,
 )
 from fleetglass_web.query import cursor
+from fleetglass_web.query.cursor import Position
 from fleetglass_web.view import Block, FleetView, Gap, Host, LineBatch
 
 log = logging.getLogger(__name__)
@@ -71,7 +73,7 @@ class Exchange:
 
     def __init__(self, view: FleetView, write_all: WriteAll = write_all_plain) -> None:
         self.view = view
-        self.channels: dict[Question, Channel] = {}
+        self.channels: dict[tuple[Question, int], Channel] = {}
         self.subscribers: dict[Subscriber, _Manners] = {}
         self._write_all = write_all
         self._gone_frames = self._gone_lines = 0
@@ -151,39 +153,61 @@ class Exchange:
             raise ClientError(f"id {said.id} is already subscribed; unsubscribe it first or take another", said.id)
         if len(subscriber.channels) >= SUBSCRIPTIONS_MAX:
             raise ClientError(f"{SUBSCRIPTIONS_MAX} subscriptions a connection are the most; end one first", said.id)
-        channel = self._channel(said.question)
+        if isinstance(said.question, LogsQuestion):
+            self._subscribe_lines(subscriber, said, said.question)
+            return
+        channel = self._metrics(said.question)
         subscriber.channels[said.id] = channel
         subscriber.say(m.Subscribed(said.id, channel.number))
-        if isinstance(channel, MetricsChannel):
-            state = list(channel.first_state(said.history_s))
-            channel.add(subscriber)
-            subscriber.send_state(channel, state)
-        elif isinstance(channel, LinesChannel):
-            state = [channel.hosts_frame()]
-            if said.resume is None:
-                state += channel.tail(said.tail)
-            channel.add(subscriber)
-            subscriber.send_state(channel, state)
-            if said.resume is not None:
-                subscriber.catch_up(channel, said.resume)
-                channel.readiness_changed()
+        state = list(channel.first_state(said.history_s))
+        channel.add(subscriber)
+        subscriber.send_state(channel, state)
 
-    def _channel(self, question: Question) -> Channel:
-        channel = self.channels.get(question)
+    def _subscribe_lines(self, subscriber: Subscriber, said: Subscribe, question: LogsQuestion) -> None:
+        channel = self._lines(subscriber, question)
+        subscriber.channels[said.id] = channel
+        begins = Position(self.view.cursor()) if said.resume is None else said.resume
+        subscriber.say(m.Subscribed(said.id, channel.number, cursor.position_text(begins)))
+        state = [channel.hosts_frame()]
+        if said.resume is None:
+            state += channel.tail(said.tail)
+        channel.add(subscriber)
+        subscriber.send_state(channel, state)
+        if said.resume is not None:
+            subscriber.catch_up(channel, said.resume)
+            channel.readiness_changed()
+
+    def _metrics(self, question: MetricsQuestion) -> MetricsChannel:
+        channel = self.channels.get((question, 0))
         if channel is None:
-            make = LinesChannel if isinstance(question, LogsQuestion) else MetricsChannel
-            channel = make(self._next_number, question, self.view, self._write_all)  # type: ignore[arg-type]  # by kind
-            self._next_number += 1
-            self.channels[question] = channel
+            channel = MetricsChannel(self._number(), question, self.view, self._write_all)
+            self.channels[question, 0] = channel
+        assert isinstance(channel, MetricsChannel)
         return channel
+
+    def _lines(self, subscriber: Subscriber, question: LogsQuestion) -> LinesChannel:
+        """The channel of a question that this client has not yet: each of its subscriptions has a place of its own, and
+        on a shared channel one would get the other's past."""
+        copy = 0
+        while (channel := self.channels.get((question, copy))) is not None and subscriber in channel.subscribers:
+            copy += 1
+        if channel is None:
+            channel = LinesChannel(self._number(), question, self.view, self._write_all)
+            self.channels[question, copy] = channel
+        assert isinstance(channel, LinesChannel)
+        return channel
+
+    def _number(self) -> int:
+        self._next_number += 1
+        return self._next_number - 1
 
     def _end(self, subscriber: Subscriber, about: int) -> None:
         channel = subscriber.channels.pop(about)
         channel.discard(subscriber)
         if not channel.subscribers:
-            for question, known in list(self.channels.items()):
+            for key, known in list(self.channels.items()):
                 if known is channel:
-                    del self.channels[question]
+                    del self.channels[key]
 
     def _interest_changed(self) -> None:
         wanted = interest.wanted(channel for channel in self.channels.values() if isinstance(channel, MetricsChannel))
@@ -207,22 +231,28 @@ class Exchange:
 
     def lines_arrived(self, batches: Sequence[LineBatch], now_ms: float) -> None:
         """New lines: sent at once."""
-        position: list[str] = []
-
-        def here() -> str:
-            if not position:
-                position.append(cursor.to_text(self.view.cursor()))
-            return position[0]
-
+        here = self._here()
         for channel in list(self.channels.values()):
             if isinstance(channel, LinesChannel):
                 channel.lines_arrived(batches, now_ms, here)
 
     def gaps_found(self, gaps: Sequence[Gap]) -> None:
         """Something is missing."""
+        here = self._here()
         for channel in list(self.channels.values()):
             if isinstance(channel, LinesChannel):
-                channel.gaps_found(gaps)
+                channel.gaps_found(gaps, here)
+
+    def _here(self) -> Callable[[], str]:
+        """The cursor of the present, made when the first channel needs it."""
+        made: list[str] = []
+
+        def here() -> str:
+            if not made:
+                made.append(cursor.to_text(self.view.cursor()))
+            return made[0]
+
+        return here
 
     # -- time ---------------------------------------------------------------------------------------------------
 

@@ -10,6 +10,7 @@ from fleetglass_web.live import messages as m
 from fleetglass_web.live.channel import Channel, WriteAll, write_all_plain
 from fleetglass_web.live.messages import Frame
 from fleetglass_web.live.sampler import Sampler
+from fleetglass_web.live.subscriber import Subscriber
 from fleetglass_web.live.subscription import LogsQuestion
 from fleetglass_web.query import cursor
 from fleetglass_web.query.cursor import Position
@@ -83,7 +84,7 @@ class LinesChannel(Channel):
         if self._lets_through:
             return []
         return [
-            _batch(self.members[batch.host].name, batch, split_lines(batch.data, batch.start))._replace(partial=True)
+            _batch(self.members[batch.host].name, batch, split_lines(batch.data, batch.start))
             for batch in batches
             if batch.partial and batch.host in self.members and self._path_matches(batch.path)
         ]
@@ -103,14 +104,22 @@ class LinesChannel(Channel):
                 found.append(_batch(member.name, batch, lines))
         return found
 
-    def gaps_found(self, gaps: Sequence[Gap]) -> None:
-        """Tell what is missing from this channel's streams."""
-        for gap in gaps:
-            if gap.host in self.members and self._path_matches(gap.path):
-                self.send(self._gap_frame(gap))
+    def gaps_found(self, gaps: Sequence[Gap], position: Callable[[], str]) -> None:
+        """Tell what is missing from this channel's streams; `position` gives the cursor behind these gaps."""
+        own = [gap for gap in gaps if gap.host in self.members and self._path_matches(gap.path)]
+        if own:
+            after, self._position = self._position, position()
+            for gap in own:
+                self.send(self._gap_frame(gap, after))
 
-    def _gap_frame(self, gap: Gap) -> Frame:
-        return Frame(m.GapMark(self.number, self.name_of(gap.host), gap))
+    def _gap_frame(self, gap: Gap, after: str = "") -> Frame:
+        return Frame(m.GapMark(self.number, self.name_of(gap.host), gap, after=after))
+
+    def _offer(self, subscriber: Subscriber, frame: Frame) -> None:
+        if isinstance(frame.message, m.Hosts):
+            super()._offer(subscriber, frame)
+        else:
+            subscriber.offer_lines(self, frame)
 
     # -- the limit ----------------------------------------------------------------------------------------------
 
@@ -161,12 +170,7 @@ class LinesChannel(Channel):
         if not after or self._sampler:
             return None
         position = cursor.position(after)
-        try:
-            resumed = self.view.resume(position.cursor, tuple(self.members), self._path, limit_bytes=1)
-        except CursorError:
-            return None
-        is_all_there = all(gap.why == "file-gone" or gap.why == "truncated" for gap in resumed.gaps)
-        return position if is_all_there else None
+        return position if self.view.holds(position.cursor, tuple(self.members), self._path) else None
 
     def lines_after(self, position: Position) -> tuple[Sequence[Frame], Position | None]:
         """Frames behind a position; the second value is where to go on, None at the present.
@@ -174,36 +178,34 @@ class LinesChannel(Channel):
         An unknown cursor gives a gap of unknown size, never silence.
         """
         try:
-            resumed = self.view.resume(position.cursor, tuple(self.members), self._path, CATCH_UP_BYTES)
+            resumed = self.view.resume(
+                position.cursor, tuple(self.members), self._path, CATCH_UP_BYTES, partly=position.batch
+            )
         except CursorError:
             now_ms = self.view.now_ms()
             return [self._gap_frame(Gap(-1, -1, "", 0.0, now_ms, None, None, "retention"))], None
         frames = [self._gap_frame(gap) for gap in resumed.gaps]
-        own, skipped = _without_first(self.own(resumed.batches), position.skip)
-        after = cursor.to_text(position.cursor)
-        after = cursor.with_skip(after, skipped) if skipped else after
-        frames += self._frames(own, cursor.to_text(resumed.cursor), after)
-        return frames, None if resumed.is_complete else Position(resumed.cursor, position.skip - skipped)
+        own = self.own(resumed.batches)
+        if resumed.is_known and own and own[0].seq == position.batch:
+            own = _without_first(own, position.lines)
+        frames += self._frames(own, cursor.to_text(resumed.cursor), cursor.position_text(position))
+        return frames, None if resumed.is_complete else Position(resumed.cursor)
 
     def _frames(self, own: Sequence[m.Batch], end: str, after: str = "") -> list[Frame]:
         """All of these batches in one frame: only behind the last of them a cursor is known."""
         return [Frame(m.Lines(self.number, end, own, after))] if own else []
 
 
-def _without_first(own: Sequence[m.Batch], skip: int) -> tuple[list[m.Batch], int]:
-    """Batches without their first `skip` lines, and how many were skipped."""
-    found: list[m.Batch] = []
-    left = skip
-    for batch in own:
-        dropped = min(left, len(batch.lines))
-        left -= dropped
-        if dropped < len(batch.lines):
-            found.append(batch._replace(lines=batch.lines[dropped:]) if dropped else batch)
-    return found, skip - left
+def _without_first(own: Sequence[m.Batch], passed: int) -> list[m.Batch]:
+    """Batches without the first lines of the first."""
+    first = own[0]._replace(lines=own[0].lines[passed:], passed=passed)
+    return [*([first] if first.lines else []), *own[1:]]
 
 
 def _batch(name: str, batch: LineBatch, lines: list[tuple[int, bytes]]) -> m.Batch:
-    return m.Batch(batch.host, name, batch.stream, batch.path, batch.time_ms, batch.raw_ms, lines)
+    return m.Batch(
+        batch.host, name, batch.stream, batch.path, batch.time_ms, batch.raw_ms, lines, batch.partial, batch.seq
+    )
 
 
 def _last(own: Sequence[m.Batch], lines: int) -> list[m.Batch]:

@@ -19,8 +19,11 @@ class Welcome(NamedTuple):
 
 
 class Subscribed(NamedTuple):
+    """`cursor`: where lines begin; who is cut off before the first of them resumes with it."""
+
     id: int
     ch: int
+    cursor: str | None = None
 
 
 class Hosts(NamedTuple):
@@ -50,7 +53,8 @@ class Samples(NamedTuple):
 class Batch(NamedTuple):
     """Lines without their line ends, each with the offset of its first byte.
 
-    `partial`: the one line's end has not been written yet; the whole follows with the same offset.
+    `partial`: the one line's end has not been written yet; the whole follows with the same offset. `seq` is the view's
+    number of the batch that they are from, `passed` how many of its lines, that match, stand before these.
     """
 
     host: int
@@ -61,6 +65,8 @@ class Batch(NamedTuple):
     raw_ms: float  # what the host's own clock said
     lines: list[tuple[int, bytes]]
     partial: bool = False
+    seq: int = 0
+    passed: int = 0
 
 
 class Lines(NamedTuple):
@@ -78,10 +84,13 @@ class Lines(NamedTuple):
 
 
 class GapMark(NamedTuple):
+    """`after` is the cursor before it (empty: not known)."""
+
     ch: int
     name: str
     gap: Gap
     one_in: int | None = None  # for `sampled`: one of so many lines was sent
+    after: str = ""
 
 
 class Counts(NamedTuple):

@@ -15,7 +15,7 @@ import numpy as np
 
 from fleetglass_web.live import messages as m
 from fleetglass_web.live.float32 import shortest
-from fleetglass_web.query.cursor import with_skip
+from fleetglass_web.query.cursor import within
 
 TEXT = "text"
 PREFIXED = "prefixed"
@@ -111,15 +111,18 @@ def _row_text(row: Object) -> bytes:
 
 def _ndjson(message: m.Message) -> bytes:
     if isinstance(message, m.Lines):
-        objects = [line_object(batch, offset, line) for batch in message.batches for offset, line in batch.lines]
-        if objects:
-            objects[-1]["cursor"] = message.cursor
-        return b"".join(msgspec.json.encode(one) + b"\n" for one in objects)
+        return b"".join(_line_objects(message))
     if isinstance(message, m.Samples):
         return b"".join(msgspec.json.encode(one) + b"\n" for one in sample_objects(message))
     if isinstance(message, m.GapMark):
         return msgspec.json.encode({"gap": gap_object(message)}) + b"\n"
     return b""
+
+
+def _line_objects(message: m.Lines) -> Iterator[bytes]:
+    for about, batch, offset, line in _placed(message):
+        one = line_object(batch, offset, line)
+        yield msgspec.json.encode({**one, "cursor": about} if about else one) + b"\n"
 
 
 def _events(message: m.Message) -> bytes:
@@ -133,16 +136,21 @@ def _events(message: m.Message) -> bytes:
 
 
 def _line_events(message: m.Lines) -> Iterator[bytes]:
-    """Each line is an event. A connection may break between two of one frame, so each has an id of its own: the cursor
-    before the frame and how many of its lines have come; the last has the cursor behind the frame."""
-    last = sum(len(batch.lines) for batch in message.batches)
-    number = 0
+    """Each line is an event, and its place is the event's id."""
+    for about, batch, offset, line in _placed(message):
+        event = b"data: " + msgspec.json.encode(line_object(batch, offset, line)) + b"\n\n"
+        yield f"id: {about}\n".encode() + event if about else event
+
+
+def _placed(message: m.Lines) -> Iterator[tuple[str, m.Batch, int, bytes]]:
+    """Each line with the cursor behind it. A connection may break between two lines of one frame, so each has its own:
+    the cursor before the frame and how much of which batch has come; the last has the cursor behind the frame."""
+    left = sum(len(batch.lines) for batch in message.batches)
     for batch in message.batches:
-        for offset, line in batch.lines:
-            number += 1
-            about = message.cursor if number == last else with_skip(message.after, number) if message.after else ""
-            event = b"data: " + msgspec.json.encode(line_object(batch, offset, line)) + b"\n\n"
-            yield f"id: {about}\n".encode() + event if about else event
+        for number, (offset, line) in enumerate(batch.lines, batch.passed + 1):
+            left -= 1
+            about = within(message.after, batch.seq, number) if message.after else ""
+            yield about if left else message.cursor, batch, offset, line
 
 
 def _finished(render: Callable[[m.Message], bytes]) -> Callable[[m.Message], bytes]:

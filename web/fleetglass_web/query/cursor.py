@@ -6,6 +6,7 @@ life of the web process that mark was given: after a restart it means nothing, a
 
 import base64
 import binascii
+import re
 from typing import NamedTuple
 
 CURSOR_LENGTH_MAX = 1_024
@@ -16,10 +17,15 @@ class CursorTextError(ValueError):
 
 
 class Position(NamedTuple):
-    """A place in the lines that match a question: `skip` of them behind a cursor."""
+    """A place in the lines that match a question.
+
+    Behind a cursor; or, where a frame was read in part, behind `lines` of the matching lines of one batch of it, named
+    by its number, which stands somewhere behind the cursor.
+    """
 
     cursor: bytes
-    skip: int = 0
+    batch: int = 0
+    lines: int = 0
 
 
 class PollCursor(NamedTuple):
@@ -49,22 +55,34 @@ def from_text(text: str) -> bytes:
         raise CursorTextError(f"cursor {text[:40]!r}: not a cursor of this hub; send it as it was received") from None
 
 
-def with_skip(text: str, skip: int) -> str:
-    """The position behind the first `skip` matching lines after a cursor."""
-    cursor, _, already = text.partition("~")
-    return f"{cursor}~{skip + int(already or 0)}"
+def within(text: str, batch: int, lines: int) -> str:
+    """The position behind the first matching lines of a batch, somewhere behind the cursor of a position."""
+    cursor, _, _ = text.partition("~")
+    return f"{cursor}~{batch}.{lines}"
+
+
+def position_text(place: Position) -> str:
+    """The inverse of `position`."""
+    text = to_text(place.cursor)
+    return within(text, place.batch, place.lines) if place.batch else text
+
+
+_WITHIN = re.compile(r"([0-9]{1,18})\.([0-9]{1,9})", re.ASCII)
 
 
 def position(text: str) -> Position:
-    """Read a cursor, with or without a number of lines to skip.
+    """Read a position.
 
     Raises:
         CursorTextError: it cannot come from here.
     """
-    cursor, tilde, skip = text.partition("~")
-    if tilde and not (skip.isascii() and skip.isdigit() and len(skip) < 10):
+    cursor, tilde, place = text.partition("~")
+    if not tilde:
+        return Position(from_text(cursor))
+    found = _WITHIN.fullmatch(place)
+    if found is None:
         raise CursorTextError(f"cursor {text[:40]!r}: not a cursor of this hub; send it as it was received")
-    return Position(from_text(cursor), int(skip) if tilde else 0)
+    return Position(from_text(cursor), int(found[1]), int(found[2]))
 
 
 def poll_to_text(cursor: PollCursor) -> str:

@@ -4,8 +4,9 @@ import json
 
 import pytest
 from fleetglass_web.live import encode, render
+from fleetglass_web.live.backlog import QUEUE_BYTES_MAX
 from fleetglass_web.live.exchange import Exchange
-from fleetglass_web.live.subscriber import QUEUE_BYTES_MAX, STALL_CLOSE_MS
+from fleetglass_web.live.subscriber import STALL_CLOSE_MS
 from fleetglass_web.testing import FakeFleet
 from fleetglass_web.view import Gap
 
@@ -260,6 +261,65 @@ def test_a_burst_that_memory_still_holds_reaches_a_full_socket_whole_and_in_orde
     lines = [line for message in messages for batch in message["batches"] for line in batch["lines"]]
     count = QUEUE_BYTES_MAX // 500 * 2
     assert [offset for offset, _ in lines] == [len("taken\n") + at * len(line) for at in range(count + 1)]
+
+
+@pytest.mark.parametrize("subscription", [{"logs": {"path": "*"}}, {"series": ["cpu.*"]}])
+def test_a_change_of_hosts_that_a_full_socket_missed_reaches_it_also_when_it_was_the_only_one(world, subscription):
+    client = world.client(hosts="role=web", **subscription)
+    client.test_sink.is_full = True
+    world.view.change_host(0, name="web-9")
+    world.got(client)
+    world.view.remove_host(0)
+    client.test_sink.is_full = False
+    client.drained(world.view.now_ms())
+    assert world.got(client, "hosts")[-1]["remove"] == [0]
+
+
+def test_a_subscription_to_lines_says_where_they_begin(world):
+    first = world.client(logs={"path": "*"})
+    begins = world.got(first, "subscribed")[0]["cursor"]
+    world.exchange.close(first)
+    world.view.lines(0, "/a.log", "nobody was there\n")
+    again = world.client(logs={"path": "*"}, resume=begins)
+    messages = world.got(again)
+    assert next(m["cursor"] for m in messages if m["op"] == "subscribed") == begins
+    assert [m["batches"][0]["lines"] for m in messages if m["op"] == "lines"] == [[[0, "nobody was there"]]]
+    assert "cursor" not in world.got(world.client(series=["cpu.*"]), "subscribed")[0]
+
+
+def test_two_subscriptions_of_one_client_to_the_same_lines_keep_their_places_apart(world):
+    client = world.client(logs={"path": "*"})
+    first = world.got(client, "subscribed")[0]
+    channel, begins = first["ch"], first["cursor"]
+    world.view.lines(0, "/a.log", "one\n")
+    world.got(client)
+    world.say(client, {"op": "subscribe", "id": 2, "logs": {"path": "*"}, "resume": begins})
+    world.view.lines(0, "/a.log", "two\n")
+    got = {channel: []}
+    for message in world.got(client, "lines"):
+        got.setdefault(message["ch"], []).extend(line for _, line in message["batches"][0]["lines"])
+    assert got.pop(channel) == ["two"]
+    assert list(got.values()) == [["one", "two"]]
+
+
+def test_what_one_overflow_lost_of_a_stream_is_told_although_the_next_is_read_from_memory(world):
+    client = world.client(logs={"path": "*"})
+    client.test_sink.is_full = True
+    world.view.lines(0, "/a.log", "taken\n")
+    long = "x" * 1_000 + "\n"
+    for _ in range(QUEUE_BYTES_MAX // 1_000):
+        world.view.lines(0, "/a.log", long, stream=1)
+        world.view.lines(1, "/b.log", long, stream=2)
+    world.view.forget_lines(QUEUE_BYTES_MAX // 1_000 * 2 + 1)
+    world.got(client)
+    client.drained(world.view.now_ms())  # takes one message, the first of two gaps, and is full again
+    for _ in range(QUEUE_BYTES_MAX // 1_000 * 2):
+        world.view.lines(0, "/a.log", long, stream=1)
+    client.test_sink.is_full = False
+    client.drained(world.view.now_ms())
+    gaps = [(m["path"], m["why"]) for m in world.got(client, "gap")]
+    assert ("/a.log", "slow-reader") in gaps
+    assert ("/b.log", "slow-reader") in gaps
 
 
 def test_a_client_that_takes_nothing_for_a_minute_is_closed_with_a_reason(world):

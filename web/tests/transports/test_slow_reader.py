@@ -7,7 +7,7 @@ import time
 
 import pytest
 from fleetglass_web.app import create_app
-from fleetglass_web.live.subscriber import QUEUE_BYTES_MAX
+from fleetglass_web.live.backlog import QUEUE_BYTES_MAX
 from fleetglass_web.serving import serving
 from fleetglass_web.testing import FakeFleet
 

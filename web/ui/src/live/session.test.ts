@@ -108,6 +108,22 @@ describe("subscriptions", () => {
     expect(session.outgoing()).toEqual([{ op: "subscribe", id: 1, hosts: "a", logs: {}, tail: 10, resume: "c41" }]);
   });
 
+  test("go on from where they began when they are cut off before the first line", () => {
+    const session = opened();
+    const { sink } = heard();
+    session.subscribe({ hosts: "a", logs: {} }, sink);
+    session.subscribe({ hosts: "a", logs: {}, tail: 5 }, sink);
+    session.received({ op: "subscribed", id: 1, ch: 7, cursor: "c0" }, 11);
+    session.received({ op: "subscribed", id: 2, ch: 8, cursor: "c0" }, 11);
+    session.outgoing();
+    session.closed(20);
+    session.received(WELCOME, 300);
+    expect(session.outgoing()).toEqual([
+      { op: "subscribe", id: 1, hosts: "a", logs: {}, resume: "c0" },
+      { op: "subscribe", id: 2, hosts: "a", logs: {}, tail: 5 },
+    ]);
+  });
+
   test("a cursor that the hub cannot read any more is dropped, not the subscription", () => {
     const session = opened();
     const { calls, sink } = heard();

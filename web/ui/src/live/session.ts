@@ -149,7 +149,7 @@ export class Session {
         this.#welcome(message, now);
         return;
       case "subscribed":
-        this.#subscribed(message.id, message.ch);
+        this.#subscribed(message);
         return;
       case "error":
         this.#failed(message.id, message.message);
@@ -296,9 +296,11 @@ export class Session {
     for (const { sink } of this.#channels.get(ch) ?? []) sink.hosts?.(upsert, remove);
   }
 
-  #subscribed(id: number, ch: number): void {
+  #subscribed({ id, ch, cursor }: Extract<ServerMessage, { op: "subscribed" }>): void {
     const subscription = this.#subscriptions.get(id);
     if (!subscription) return; // unsubscribed while the answer was on its way
+    // Cut off before the first line, it goes on from here; one with a tail asks for the tail again.
+    if (!subscription.wish.tail) subscription.cursor ??= cursor ?? null;
     subscription.ch = ch;
     const channel = this.#channels.get(ch) ?? new Set();
     channel.add(subscription);

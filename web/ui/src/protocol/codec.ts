@@ -49,7 +49,7 @@ function shape(raw: unknown): ServerMessage {
         time_ms: number(m["time_ms"], Number.NaN),
       };
     case "subscribed":
-      return { op: "subscribed", id: number(m["id"], -1), ch };
+      return { op: "subscribed", id: number(m["id"], -1), ch, ...(m["cursor"] ? { cursor: text(m["cursor"]) } : {}) };
     case "hosts":
       return {
         op: "hosts",

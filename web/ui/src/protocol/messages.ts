@@ -68,7 +68,7 @@ export type Cursor = string | Uint8Array;
 
 export type ServerMessage =
   | { op: "welcome"; hub: string; version: string; time_ms: number }
-  | { op: "subscribed"; id: number; ch: number }
+  | { op: "subscribed"; id: number; ch: number; cursor?: Cursor }
   /** `numbers`: hosts that another subscription tells whole. */
   | { op: "hosts"; ch: number; upsert: HostMap[]; numbers: number[]; remove: number[] }
   | { op: "schema"; ch: number; schema: number; series: string[] }
