@@ -11,6 +11,7 @@ kernel does not take goes through the transport, and so does everything on TLS o
 Measured with `python -m tests.bench.fanout`: see docs/measurements.md.
 """
 
+import asyncio
 import logging
 import socket
 import struct
@@ -18,8 +19,9 @@ import sys
 from asyncio import BaseTransport
 from collections.abc import Callable
 from itertools import repeat
-from typing import Any
+from typing import Any, Protocol
 
+from uvicorn.protocols.utils import ClientDisconnected
 from websockets.exceptions import InvalidState
 from websockets.extensions.permessage_deflate import PerMessageDeflate
 
@@ -42,6 +44,26 @@ TCP_INFO = struct.Struct("=120xQ72xQ20xI")
 CLOSE_WAIT_S = 5.0
 
 
+class Listener(Protocol):
+    """Who is told what a browser says."""
+
+    def hear(self, data: str | bytes) -> None:
+        """A whole message; text keeps bytes that are no UTF-8 (`surrogateescape`)."""
+
+    def end(self) -> None:
+        """The connection is gone; nothing more is called."""
+
+
+class _Nobody(asyncio.Queue[Any]):  # any: ASGI events
+    """Stands for the queue of an application that has returned."""
+
+    def put_nowait(self, item: object) -> None:
+        """Nobody reads it."""
+
+
+_NOBODY = _Nobody()
+
+
 class BroadcastProtocol(MannersProtocol):
     """One WebSocket connection, and the `Sink` of its subscriber."""
 
@@ -54,6 +76,8 @@ class BroadcastProtocol(MannersProtocol):
     _answers = False  # has answered a ping, ever
     _is_held = False
     _subscriber: Subscriber | None = None
+    _listener: Listener | None = None
+    _is_attached = False
     _now_ms: Callable[[], float]
 
     def connection_made(self, transport: BaseTransport) -> None:
@@ -67,10 +91,36 @@ class BroadcastProtocol(MannersProtocol):
         if fd >= 0:
             self.direct = socket.SocketType(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, fd)
 
-    def attach(self, subscriber: Subscriber, now_ms: Callable[[], float]) -> None:
-        """Tell this subscriber when the socket is full, free or gone."""
+    def attach(self, subscriber: Subscriber, listener: Listener, now_ms: Callable[[], float]) -> None:
+        """Serve without the application, which may return: what comes, and when the socket is full, free or gone."""
         self._subscriber = subscriber
+        self._listener = listener
         self._now_ms = now_ms
+        self._is_attached = True
+        waiting, self.queue = self.queue, _NOBODY
+        # Only an application that still runs needs these; of ten thousand browsers they take 50 MB.
+        del self.scope, self.request, self.response
+        while not waiting.empty():
+            message = waiting.get_nowait()
+            if message["type"] == "websocket.receive":  # it came with the handshake
+                listener.hear(message.get("text") or message.get("bytes") or b"")
+        if self.read_paused:
+            self.read_paused = False
+            self.transport.resume_reading()
+
+    async def run_asgi(self) -> None:
+        """As uvicorn does it, but a connection that was handed over lives on."""
+        try:
+            await self.app(self.scope, self.receive, self.send)
+        except ClientDisconnected:
+            log.debug("a browser went away while it was answered")
+        except BaseException:
+            log.exception("the application failed on a WebSocket")
+            self._is_attached = False
+        if not self._is_attached:
+            self.send_500_response()  # unless it has answered
+            if self.close_timer is None:
+                self.transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The descriptor may be another client's from here on."""
@@ -84,6 +134,10 @@ class BroadcastProtocol(MannersProtocol):
         if self._subscriber is not None:
             self._subscriber.gone()
             self._subscriber = None
+        if self._listener is not None:
+            # Not at once: this may be in the middle of what the listener does.
+            self.loop.call_soon(self._listener.end)
+            self._listener = None
 
     # No frame may follow a close frame, whoever sends it and why.
 
@@ -111,6 +165,18 @@ class BroadcastProtocol(MannersProtocol):
         scope = getattr(self, "scope", None)
         if scope is not None:
             scope["extensions"][EXTENSION] = {"sink": self}
+            # As ASGI wants them; the HTTP parser would have done it (`handshake.is_plain`).
+            scope["headers"] = [(name.lower(), value) for name, value in scope["headers"]]
+
+    def send_receive_event_to_app(self) -> None:
+        """A whole message."""
+        if not self._is_attached:
+            super().send_receive_event_to_app()
+            return
+        data, self.frames = b"".join(self.frames), []
+        if self._listener is not None:
+            is_text = self.curr_msg_data_type == "text"
+            self._listener.hear(data.decode("utf-8", "surrogateescape") if is_text else data)
 
     def data_received(self, data: bytes) -> None:
         """Whatever a browser says is a sign of life."""

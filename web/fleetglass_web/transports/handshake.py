@@ -1,8 +1,13 @@
-"""The answer to a handshake that is none: a problem in the hub's words, where the WebSocket library has plain text.
+"""A WebSocket's opening handshake: whether bytes are one, and the answer to one that is none.
 
-In: the library's status and sentence. Out: its own kind of response, for `ServerProtocol.reject`.
+`is_plain` knows the handshake that every browser sends, so that it goes straight to the WebSocket library. What is in
+any way unusual goes the long way, through the HTTP parser, which has the last word on it.
+
+`refused` is a problem in the hub's words, where the library has plain text. In: the library's status and sentence. Out:
+its own kind of response, for `ServerProtocol.reject`.
 """
 
+import re
 from email.utils import formatdate
 from http import HTTPStatus
 
@@ -19,6 +24,26 @@ _TOO_LONG = {
     414: "the address of the handshake is too long: /api/v1/live takes no parameters, subscribe by messages",
     431: "the headers of the handshake are too many or too long; cookies of other services may be among them",
 }
+
+# The library's own bound for a line, here for all of them.
+_PLAIN_BYTES_MAX = 8 << 10
+_PLAIN = re.compile(rb"GET /[!-~]* HTTP/1\.1\r\n(?:[A-Za-z0-9-]+: [!-~](?:[ -~]*[!-~])?\r\n)+\r\n")
+_UPGRADE = re.compile(rb"\nconnection: (?:keep-alive, )?upgrade\r\n")
+
+
+def is_plain(data: bytes) -> bool:
+    """Whether these first bytes of a connection begin with a whole, ordinary handshake."""
+    end = data.find(b"\r\n\r\n", 0, _PLAIN_BYTES_MAX) + 4
+    if end < 4 or not _PLAIN.fullmatch(data, 0, end):
+        return False
+    head = data[:end].lower()
+    return (
+        b"\nupgrade: websocket\r\n" in head
+        and _UPGRADE.search(head) is not None
+        and head.count(b"\nhost:") == 1
+        and b"\ncontent-length:" not in head
+        and b"\ntransfer-encoding:" not in head
+    )
 
 
 def refused(status: int, text: str) -> Response:

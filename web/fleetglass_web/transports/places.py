@@ -18,9 +18,8 @@ class Places:
         self.taken = 0
         self._by_address: Counter[str] = Counter()
 
-    @contextmanager
-    def one(self, connection: HTTPConnection) -> Iterator[None]:
-        """Hold a place while the connection is served.
+    def take(self, connection: HTTPConnection) -> str:
+        """Take a place; what is returned must be given to `leave` when the connection ends.
 
         Raises:
             Problem: 503 or 429, when no place is free.
@@ -33,13 +32,23 @@ class Places:
             raise Problem(429, detail, _LATER)
         self.taken += 1
         self._by_address[address] += 1
+        return address
+
+    def leave(self, address: str) -> None:
+        """A connection from this address has ended."""
+        self.taken -= 1
+        self._by_address[address] -= 1
+        if not self._by_address[address]:
+            del self._by_address[address]
+
+    @contextmanager
+    def one(self, connection: HTTPConnection) -> Iterator[None]:
+        """Hold a place while the connection is served. Raises what `take` raises."""
+        address = self.take(connection)
         try:
             yield
         finally:
-            self.taken -= 1
-            self._by_address[address] -= 1
-            if not self._by_address[address]:
-                del self._by_address[address]
+            self.leave(address)
 
 
 _LATER = {"retry-after": "5"}

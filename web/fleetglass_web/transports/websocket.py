@@ -1,6 +1,8 @@
 """`WS /api/v1/live`: client messages in, frames out, and an end that surprises nobody.
 
-On our own server frames go below ASGI (`broadcast`). On any other ASGI server `AsgiSink` sends them the usual way.
+On our own server frames go below ASGI (`broadcast`), and so do messages: the application accepts, hands the connection
+over to a `Conversation`, and returns. A task and its coroutines that wait for a message that rarely comes were a third
+of a browser's memory. On any other ASGI server `AsgiSink` sends, and a task listens, the usual way.
 """
 
 import asyncio
@@ -77,62 +79,86 @@ class AsgiSink:
                     subscriber.drained(pulse.view.now_ms())
 
 
-async def serve(websocket: WebSocket, pulse: Pulse, subprotocol: str | None) -> None:
-    """Serve one accepted connection until either side ends it."""
-    encoding = SUBPROTOCOLS[subprotocol] if subprotocol else encode.JSON
-    offered = websocket.scope.get("extensions", {}).get(EXTENSION)
-    now_ms = pulse.view.now_ms
-    if offered is not None:
-        direct: BroadcastProtocol = offered["sink"]
-        if direct.is_compressed:
-            encoding = encode.DEFLATED[encoding]
-        subscriber = pulse.exchange.open(encoding, encode.ENCODERS[encoding], direct, now_ms())
-        direct.attach(subscriber, now_ms)
-        await _listen(websocket, pulse, subscriber)
-        return
+class Conversation:
+    """One browser on our own server, from the handshake's answer on; called by its protocol."""
+
+    __slots__ = ("_address", "_places", "_pulse", "_subscriber")
+
+    def __init__(self, pulse: Pulse, places: Places, address: str, subscriber: Subscriber) -> None:
+        self._pulse = pulse
+        self._places = places
+        self._address = address
+        self._subscriber = subscriber
+
+    def hear(self, data: str | bytes) -> None:
+        """Act on a message."""
+        self._pulse.exchange.receive(self._subscriber, data, self._pulse.view.now_ms())
+        self._pulse.arm()
+
+    def end(self) -> None:
+        """The connection is gone."""
+        self._pulse.exchange.close(self._subscriber)
+        self._places.leave(self._address)
+        log.debug("browser %s is gone, %d frames sent", self._address or "?", self._subscriber.sent_frames)
+
+
+async def converse(websocket: WebSocket, direct: BroadcastProtocol, encoding: str, subprotocol: str | None) -> None:
+    """Accept, and hand the connection over: whoever called may return."""
+    state = websocket.app.state
+    pulse: Pulse = state.pulse
+    address = state.places.take(websocket)
+    try:
+        await websocket.accept(subprotocol)
+    except BaseException:
+        state.places.leave(address)
+        raise
+    if direct.is_compressed:
+        encoding = encode.DEFLATED[encoding]
+    subscriber = pulse.exchange.open(encoding, encode.ENCODERS[encoding], direct, pulse.view.now_ms())
+    direct.attach(subscriber, Conversation(pulse, state.places, address, subscriber), pulse.view.now_ms)
+    pulse.arm()
+
+
+async def serve(websocket: WebSocket, pulse: Pulse, encoding: str) -> None:
+    """Serve one accepted connection of another server until either side ends it."""
     sink = AsgiSink(websocket, is_text=encoding == encode.JSON)
     bare = encode.BARE[encoding]
-    subscriber = pulse.exchange.open(bare, encode.ENCODERS[bare], sink, now_ms())
+    subscriber = pulse.exchange.open(bare, encode.ENCODERS[bare], sink, pulse.view.now_ms())
     sending = asyncio.create_task(sink.run(subscriber, pulse))
     try:
         await _listen(websocket, pulse, subscriber)
     finally:
         sending.cancel()
+        pulse.exchange.close(subscriber)
+        client = websocket.client
+        log.debug("browser %s is gone, %d frames sent", client.host if client else "?", subscriber.sent_frames)
 
 
 async def _listen(websocket: WebSocket, pulse: Pulse, subscriber: Subscriber) -> None:
-    code: object = "?"
-    try:
+    pulse.arm()
+    while (message := await websocket.receive())["type"] != "websocket.disconnect":
+        text = message.get("text")
+        data = text if text is not None else message.get("bytes") or b""
+        pulse.exchange.receive(subscriber, data, pulse.view.now_ms())
         pulse.arm()
-        while True:
-            message = await websocket.receive()
-            if message["type"] == "websocket.disconnect":
-                code = message.get("code")
-                return
-            text = message.get("text")
-            data = text if text is not None else message.get("bytes") or b""
-            pulse.exchange.receive(subscriber, data, pulse.view.now_ms())
-            pulse.arm()
-    finally:
-        pulse.exchange.close(subscriber)
-        client = websocket.client
-        log.debug(
-            "browser %s is gone (%s), %d frames sent", client.host if client else "?", code, subscriber.sent_frames
-        )
 
 
 async def live(websocket: WebSocket) -> None:
     """The route: agree on a subprotocol, then serve."""
-    pulse: Pulse = websocket.app.state.pulse
     offered = websocket.scope.get("subprotocols") or []
     subprotocol = next((name for name in offered if name in SUBPROTOCOLS), None)
     if offered and subprotocol is None:
         detail = f"subprotocol {', '.join(offered)[:80]!r} is not spoken here; ask for {' or '.join(SUBPROTOCOLS)}"
         raise Problem(400, detail)
+    encoding = SUBPROTOCOLS[subprotocol] if subprotocol else encode.JSON
+    extension = websocket.scope.get("extensions", {}).get(EXTENSION)
+    if extension is not None:
+        await converse(websocket, extension["sink"], encoding, subprotocol)
+        return
     places: Places = websocket.app.state.places
     with places.one(websocket):
         await websocket.accept(subprotocol)
-        await serve(websocket, pulse, subprotocol)
+        await serve(websocket, websocket.app.state.pulse, encoding)
 
 
 async def needs_upgrade(_request: Request) -> Response:

@@ -7,6 +7,7 @@ import pytest
 from fleetglass_web.app import create_app
 from fleetglass_web.serving import serving
 from fleetglass_web.testing import FakeFleet
+from fleetglass_web.transports import handshake
 
 KEY = "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
 VERSION = "Sec-WebSocket-Version: 13\r\n"
@@ -82,3 +83,37 @@ def test_the_address_by_plain_http_says_what_to_do(connection):
     assert "content-type: application/problem+json" in head
     for word in ("fleetglass.v1.json", "a proxy on the way", "/api/v1/stream/logs", "/api/v1/poll"):
         assert word in problem["detail"]
+
+
+PLAIN = (
+    b"GET /api/v1/live HTTP/1.1\r\nHost: a\r\nConnection: keep-alive, Upgrade\r\nUpgrade: websocket\r\n"
+    b"User-Agent: Mozilla/5.0 (X11; Linux)\r\n\r\n"
+)
+
+
+def test_the_handshake_of_browsers_is_plain_also_with_a_message_behind_it():
+    assert handshake.is_plain(PLAIN)
+    assert handshake.is_plain(PLAIN + b"\x81\x80\x00\x00\x00\x00")
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        PLAIN[:-1],
+        PLAIN.replace(b"Host: a\r\n", b""),
+        PLAIN.replace(b"Host: a", b"Host: a\r\nhOST: b"),
+        PLAIN.replace(b"Host: a", b"Host : a"),
+        PLAIN.replace(b"Host: a", b"Host: a\r\n folded"),
+        PLAIN.replace(b"Host: a", b"Host: a\xff"),
+        PLAIN.replace(b"\r\n", b"\n"),
+        PLAIN.replace(b"Host: a", b"Host: a\r\nContent-Length: 3"),
+        PLAIN.replace(b"Host: a", b"Host: a\r\nTransfer-Encoding: chunked"),
+        PLAIN.replace(b"GET", b"POST"),
+        PLAIN.replace(b"HTTP/1.1", b"HTTP/1.0"),
+        PLAIN.replace(b"websocket", b"h2c"),
+        PLAIN.replace(b"keep-alive, Upgrade", b"close"),
+        PLAIN.replace(b"Linux", b"Linux" * 2_000),
+    ],
+)
+def test_what_is_unusual_in_a_handshake_goes_the_long_way(data):
+    assert not handshake.is_plain(data)
