@@ -131,3 +131,29 @@ def test_the_order_of_keys_leads_to_every_page(hub, fleet, open_page):
         page.keyboard.press("g")
         page.keyboard.press(key)
         expect(page.locator(CONTENT[name])).to_be_visible()
+
+
+UNASKED = """() => [...document.querySelectorAll("canvas")]
+    .filter(canvas => canvas.clientWidth > 0 && !canvas.ariaHidden)
+    .flatMap(canvas => {
+        const name = canvas.getAttribute("aria-label") ?? "a canvas without a name";
+        const missing = ["from", "to", "step", "hosts", "drawn", "newest"].filter(fact => !(fact in canvas.dataset));
+        const answers = ["probe", "values"].filter(answer => typeof canvas[answer] !== "function");
+        const isNamed = canvas.role === "img" && /last 5 m|over 5 m|steps of|of the last/.test(name);
+        const isEmpty = answers.length === 0 && canvas.values().length === 0;
+        return [...missing, ...answers, ...(isNamed ? [] : ["role or time"]), ...(isEmpty ? ["values"] : [])]
+            .map(one => `${name} lacks ${one}`);
+    })"""
+
+
+def test_every_picture_names_itself_and_can_be_asked(hub, fleet, open_page):
+    page = open_page(hub.url)
+    found = []
+    for name, path in PAGES.items():
+        page.goto(hub.url + path)
+        expect(page.locator(CONTENT[name])).to_be_visible()
+        if name != "logs":
+            expect(page.get_by_test_id("freshness")).to_contain_text(" ms")
+        page.wait_for_function("[...document.querySelectorAll('canvas[role=img]')].every(one => one.dataset.drawn)")
+        found += [f"{name}: {one}" for one in page.evaluate(UNASKED)]
+    assert not found, "\n".join(found)
