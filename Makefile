@@ -1,7 +1,7 @@
 # fleetglass: every habit has a target. `make help` lists them.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test lint format bench build screenshots fuzz clean lock
+.PHONY: help setup run demo test lint format bench try-install build screenshots fuzz clean lock
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -58,6 +58,9 @@ fuzz: setup ## rubbish on both of the hub's ports, a random seed, FUZZ_S=600 sec
 screenshots: setup ## photograph the running product for README and docs
 	@bash deploy/dev/debian-packages.sh --needed chromium:chromium
 	@PYTHONPATH=tests $(BIN)/python -m screenshots $(ARGS)
+
+try-install: setup ## run deploy/install.sh twice, for real, on a copy of this machine that is thrown away (root)
+	@bash deploy/dev/try-install.sh $(VENV)
 
 build: setup ## wheels in dist/, each installed alone once
 	@bash deploy/dev/build-wheels.sh $(VENV)

@@ -12,6 +12,7 @@
 # /etc/fleetglass/agent.toml and the service fleetglass-agent. To undo it:
 #   systemctl disable --now fleetglass-agent; rm -r /opt/fleetglass-agent /etc/fleetglass /var/lib/fleetglass-agent \
 #     /etc/systemd/system/fleetglass-agent.service; userdel fleetglass
+# Again with a new word, it brings the newest agent and the new settings; `make try-install` runs it on a copy of a machine.
 set -eu
 
 say() { printf 'fleetglass: %s\n' "$*"; }
@@ -50,10 +51,10 @@ command -v iostat >/dev/null || say "iostat is missing; the agent uses the kerne
 
 say "installing into /opt/fleetglass-agent"
 "$python" -m venv /opt/fleetglass-agent
-/opt/fleetglass-agent/bin/python -m pip install --quiet --disable-pip-version-check ${wheels:+--find-links "$wheels"} fleetglass-agent
+/opt/fleetglass-agent/bin/python -m pip install --quiet --upgrade --disable-pip-version-check ${wheels:+--find-links "$wheels"} fleetglass-agent
 ln -sf /opt/fleetglass-agent/bin/fleetglass-agent /usr/local/bin/fleetglass-agent
 
-id fleetglass >/dev/null 2>&1 || useradd --system --home-dir /var/lib/fleetglass-agent --shell /usr/sbin/nologin fleetglass
+id fleetglass >/dev/null 2>&1 || useradd --system --user-group --home-dir /var/lib/fleetglass-agent --shell /usr/sbin/nologin fleetglass
 for group in adm systemd-journal; do
   getent group "$group" >/dev/null && usermod -aG "$group" fleetglass
 done
@@ -76,5 +77,7 @@ chmod 640 /etc/fleetglass/agent.toml
 umask 022
 cp "$here/systemd/fleetglass-agent.service" /etc/systemd/system/fleetglass-agent.service
 systemctl daemon-reload
-systemctl enable --now fleetglass-agent
+systemctl enable --quiet fleetglass-agent
+# restart, not start: where this script ran before, the agent that runs has the old settings.
+systemctl restart fleetglass-agent
 say "running; it shows up on the hub within seconds. Its words:  journalctl -u fleetglass-agent"
