@@ -1,12 +1,14 @@
 """What the dashboard costs a browser with 1,000 live hosts: first picture, main thread, longest task, heap, JavaScript.
 
-`make bench ARGS=dashboard`, or `python -m bench.dashboard HOSTS SECONDS PAGE...` within tests/ (600 seconds show a
-leak); at last how even the frames of the heatmap come, and the logs of 40 hosts that write 5,000 lines/s, with how long
-a key waits meanwhile. The browser and the hub share the machine here: on two cores the shares are larger than for a
-reader whose hub runs elsewhere.
+`make bench ARGS=dashboard`, or `python -m bench.dashboard HOSTS SECONDS PART...` within tests/. The parts are the
+pages; `frames`, how even those of the heatmap come; `flood`, the logs of 40 hosts that write 5,000 lines/s, with how
+long a key waits meanwhile; and, only if it is asked for, `heap`, all pages side by side (600 seconds show a leak). More
+than 2,000 hosts are a fleet in memory (`dashboard_fleet`): the pages of the fleet only. The browser and the hub share
+the machine here: on two cores the shares are larger than for a reader whose hub runs elsewhere.
 """
 
 import json
+import re
 import shutil
 import statistics
 import subprocess
@@ -18,7 +20,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from bench.probe import LONG_FRAME_MS, Figures, frame_intervals_ms, opened, probe, watched
+from bench.probe import LONG_FRAME_MS, Figures, frame_intervals_ms, heap_bytes, opened, probe, watched
 from harness.chromium import chromium
 from harness.ports import free_port
 from harness.waiting import until
@@ -38,7 +40,11 @@ PAGES = {
     "logs": ("/logs", "[data-testid=line]"),
     "compare": ("/compare", "canvas[data-drawn]"),
 }
-FRAMES, FLOOD = "frames", "flood"
+FLEET = ("table", "heatmap", "grid", "hosts")
+FRAMES, FLOOD, HEAP = "frames", "flood", "heap"
+HEAP_LOOKS = 10
+# Above it the demo's one process cannot speak for every host each second.
+DEMO_HOSTS_MAX = 2_000
 FLOOD_HOSTS, FLOOD_RATE = 40, 18.0  # 5,000 lines a second and some more
 KEYS = 20
 REFERENCES = {"netdata": "Netdata's dashboard", "glances": "Glances' page"}
@@ -61,8 +67,7 @@ def printed(name: str, found: Figures) -> str:
 
 def frames(browser: Browser, url: str) -> None:
     """How even the frames of the heatmap come over a minute."""
-    path, selector = PAGES["heatmap"]
-    page = opened(browser, url + path, ready(selector))
+    page = opened(browser, address(url, "heatmap"), ready(PAGES["heatmap"][1]))
     page.wait_for_timeout(8_000)
     intervals = frame_intervals_ms(page, FRAMES_S)
     p99 = statistics.quantiles(intervals, n=100)[98]
@@ -73,6 +78,21 @@ def frames(browser: Browser, url: str) -> None:
         flush=True,
     )
     page.context.close()
+
+
+def heap(browser: Browser, url: str, seconds: float) -> None:
+    """What the pages hold, side by side, after collecting what nobody holds: ten looks in equal steps."""
+    pages = {name: opened(browser, address(url, name), ready(PAGES[name][1])) for name in PAGES}
+    time.sleep(30)
+    held: dict[str, list[int]] = {name: [heap_bytes(page)] for name, page in pages.items()}
+    for _ in range(HEAP_LOOKS):
+        time.sleep(seconds / HEAP_LOOKS)
+        for name, page in pages.items():
+            held[name].append(heap_bytes(page))
+    for name, sizes in held.items():
+        looks = " ".join(f"{size / 1e6:.1f}" for size in sizes)
+        print(f"  {name:8} heap over {seconds:g} s, MB: {looks} (reach: flat)", flush=True)
+        pages[name].context.close()
 
 
 def key_wait_ms(page: Page) -> float:
@@ -90,10 +110,14 @@ def key_wait_ms(page: Page) -> float:
 @contextmanager
 def demo(hosts: int, rate: float, settle_s: float) -> Iterator[str]:
     """A demo fleet that has settled; its address."""
-    http = f"127.0.0.1:{free_port()}"
     with tempfile.TemporaryDirectory() as data:
+        command = [
+            "demo", "--hosts", str(hosts), "--http", f"127.0.0.1:{free_port()}", "--data", data, "--rate", str(rate)
+        ]  # fmt: skip
+        if hosts > DEMO_HOSTS_MAX:
+            command, settle_s = ["bench.dashboard_fleet", str(hosts)], 1
         running = subprocess.Popen(
-            [sys.executable, "-m", "demo", "--hosts", str(hosts), "--http", http, "--data", data, "--rate", str(rate)],
+            [sys.executable, "-m", *command],
             env={"PYTHONPATH": str(ROOT / "tests"), "PATH": "/usr/bin:/bin"},
             cwd=ROOT,
             stdout=subprocess.PIPE,
@@ -101,12 +125,17 @@ def demo(hosts: int, rate: float, settle_s: float) -> Iterator[str]:
         )
         try:
             assert running.stdout is not None
-            until(lambda: "http://" in running.stdout.readline(), "the demo serves", 120)
+            said = until(lambda: re.search(r"http://[\d.:]+", running.stdout.readline()), "the fleet serves", 120)
             time.sleep(settle_s)
-            yield f"http://{http}"
+            yield said.group()
         finally:
             running.terminate()
             running.wait(20)
+
+
+def address(url: str, name: str) -> str:
+    path = PAGES[name][0]
+    return url + path.format(host=any_host(url) if "{host}" in path else "")
 
 
 def any_host(url: str) -> str:
@@ -118,7 +147,7 @@ def any_host(url: str) -> str:
 def main(hosts: int | None = None, seconds: float | None = None) -> None:
     hosts = hosts or (int(sys.argv[1]) if len(sys.argv) > 1 else HOSTS)
     seconds = seconds or (float(sys.argv[2]) if len(sys.argv) > 2 else SECONDS)
-    chosen = sys.argv[3:] or [*PAGES, FRAMES, FLOOD]
+    chosen = sys.argv[3:] or ([*PAGES, FRAMES, FLOOD] if hosts <= DEMO_HOSTS_MAX else [*FLEET, FRAMES])
     if pages := [name for name in chosen if name != FLOOD]:
         # Five minutes of the past make the first answer as large as it gets; a quarter of it shows the same.
         with demo(hosts, 0.2, 75) as url, chromium() as browser:
@@ -126,10 +155,11 @@ def main(hosts: int | None = None, seconds: float | None = None) -> None:
             for name in pages:
                 if name == FRAMES:
                     frames(browser, url)
-                    continue
-                path, selector = PAGES[name]
-                address = url + path.format(host=any_host(url) if "{host}" in path else "")
-                print(printed(name, probe(browser, address, ready(selector), seconds)), flush=True)
+                elif name == HEAP:
+                    heap(browser, url, seconds)
+                else:
+                    found = probe(browser, address(url, name), ready(PAGES[name][1]), seconds)
+                    print(printed(name, found), flush=True)
     if FLOOD in chosen:
         flood(seconds)
     for command, what in REFERENCES.items():

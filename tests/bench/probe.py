@@ -114,6 +114,16 @@ def frame_intervals_ms(page: Page, seconds: float) -> list[float]:
     return found
 
 
+def heap_bytes(page: Page) -> int:
+    """What the page's JavaScript holds, once what it does not hold any more is collected."""
+    session = page.context.new_cdp_session(page)
+    session.send("Performance.enable")
+    session.send("HeapProfiler.collectGarbage")
+    held = metrics(session)["JSHeapUsedSize"]
+    session.detach()
+    return int(held)
+
+
 def metrics(session: CDPSession) -> dict[str, float]:
     """Chromium's own counters, in seconds and bytes."""
     found: dict[str, Any] = session.send("Performance.getMetrics")
