@@ -9,10 +9,19 @@ from typing import NamedTuple
 
 
 class Call(NamedTuple):
-    """Arguments behind `iostat`. `begins_with_boot`: the first report is about the time since boot, not the present."""
+    """Arguments behind `iostat`. `begins_with_boot`: the first report is about the time since boot, not the present.
+
+    `in_front`: a program that calls iostat, with its arguments.
+    """
 
     arguments: tuple[str, ...]
     begins_with_boot: bool
+    in_front: tuple[str, ...] = ()
+
+
+# util-linux's: the kernel kills the child with the agent, even one that is stopped and so never meets its closed pipe.
+# It costs nothing: setpriv sets this and becomes iostat. Busybox has a setpriv that cannot; then the next call is made.
+DIES_WITH_AGENT = ("setpriv", "--pdeathsig", "KILL")
 
 
 def calls(system: str, interval_s: int) -> list[Call]:
@@ -25,9 +34,9 @@ def calls(system: str, interval_s: int) -> list[Call]:
     every = str(interval_s)
     if system.startswith("linux"):
         return [
-            Call(
-                ("-x", "-k", "-y", every), begins_with_boot=False
-            ),  # sysstat since 9.1.4 leaves out what is since boot
+            Call(("-x", "-k", "-y", every), begins_with_boot=False, in_front=DIES_WITH_AGENT),
+            # sysstat since 9.1.4 leaves out what is since boot
+            Call(("-x", "-k", "-y", every), begins_with_boot=False),
             Call(("-x", "-k", every), begins_with_boot=True),
             Call(("-k", every), begins_with_boot=True),  # busybox and toybox know no -x
             Call((every,), begins_with_boot=True),

@@ -1,7 +1,8 @@
 """iostat as a child of the agent: started, read, replaced, ended.
 
 The child prints each value with a write of its own. So that the loop does not wake fifty times a report, the pipe is
-not polled for a moment after the first bytes came. It dies with the agent: its next write meets a closed pipe.
+not polled for a moment after the first bytes came. It dies with the agent: by the kernel's parent-death signal where
+`setpriv` can ask for it (`commands.DIES_WITH_AGENT`), else when its next write meets a closed pipe.
 
 In: a pipe. Out: the source `iostat` (see `metrics.source.Waiting`).
 """
@@ -55,7 +56,8 @@ class Iostat:
         self._program = program
         self._log = Log(under_systemd="JOURNAL_STREAM" in os.environ)
         self._readings = Readings()
-        self._supervision = Supervision(calls(sys.platform, interval_s), interval_s * 1_000)
+        found = [call for call in calls(sys.platform, interval_s) if not call.in_front or _find(call.in_front[0])]
+        self._supervision = Supervision(found, interval_s * 1_000)
         self._parser = Parser()
         self._heard = b""  # what came instead of a report
         self._child = 0
@@ -112,6 +114,9 @@ class Iostat:
     def _start(self, now_ms: int) -> None:
         call = self._supervision.call
         self._supervision.started(now_ms)
+        program, arguments = self._program, ["iostat", *call.arguments]
+        if call.in_front:
+            program, arguments = _find(call.in_front[0]) or program, [*call.in_front, program, *call.arguments]
         out, write_out = os.pipe()
         errors, write_errors = os.pipe()
         os.set_blocking(out, False)
@@ -120,8 +125,8 @@ class Iostat:
             # posix_spawn, not subprocess: 1.2 MB less resident. A process group of its own, so that a Ctrl-C in the
             # agent's terminal is the agent's alone. Python ignores SIGPIPE; the child must not, it is how it ends.
             self._child = os.posix_spawn(
-                self._program,
-                ["iostat", *call.arguments],
+                program,
+                arguments,
                 environment(os.environ),
                 file_actions=[
                     (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
@@ -135,7 +140,7 @@ class Iostat:
         except OSError as error:
             os.close(out)
             os.close(errors)
-            self._supervision.ended(now_ms, f"cannot start {self._program}", error.strerror or str(error))
+            self._supervision.ended(now_ms, f"cannot start {program}", error.strerror or str(error))
             return
         finally:
             os.close(write_out)

@@ -3,6 +3,8 @@
 import os
 import select
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from math import isnan
@@ -13,6 +15,7 @@ from fleetglass_agent.iostat import process
 from fleetglass_agent.iostat.process import Iostat
 from fleetglass_agent.metrics.settings import MetricsSettings
 from fleetglass_agent.metrics.source import Off
+from harness.waiting import until
 
 HEAD = "Linux 6.1.0 (vm) \t11/24/26 \t_x86_64_\t(2 CPU)\n\n\n"
 REPORT = """avg-cpu:  %user   %nice %system %iowait  %steal   %idle
@@ -181,3 +184,22 @@ def test_the_child_dies_with_the_agent_because_its_pipe_is_closed(scripted) -> N
     while os.waitpid(child, os.WNOHANG) == (0, 0):
         assert time.monotonic() < end, "the child outlived the agent"
         time.sleep(0.01)
+
+
+def test_a_stopped_child_dies_with_an_agent_that_is_killed(tmp_path: Path) -> None:
+    program = (
+        "import time; from fleetglass_agent.iostat import process\n"
+        "from fleetglass_agent.metrics.settings import MetricsSettings\n"
+        "print(process.make(MetricsSettings())._child, flush=True); time.sleep(60)\n"
+    )
+    agent = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE)
+    with agent:
+        assert agent.stdout
+        child = int(agent.stdout.readline())
+        until(lambda: Path(f"/proc/{child}/comm").read_text() == "iostat\n", "setpriv has become iostat")
+        os.kill(child, signal.SIGSTOP)
+        agent.kill()
+    until(
+        lambda: not Path(f"/proc/{child}").exists() or "\nState:\tZ" in Path(f"/proc/{child}/status").read_text(),
+        "it is dead",
+    )

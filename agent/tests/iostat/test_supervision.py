@@ -3,7 +3,7 @@
 from fleetglass_agent.iostat.commands import calls, environment
 from fleetglass_agent.iostat.supervision import DELAY_FIRST_MS, FAILURES, HEALTHY_MS, START_MS, Supervision
 
-LINUX = calls("linux", 1)
+LINUX = [call for call in calls("linux", 1) if not call.in_front]
 
 
 def started() -> Supervision:
