@@ -33,12 +33,38 @@ Parts = dict[str, list[Steps]]
 ByHost = dict[int, list[tuple[Rows, NDArray[np.int64]]]]
 
 
+# A sample that came again may have another corrected time: so far around the time asked for it is looked for.
+AROUND_MS = 120_000
+
+
 class _Fresh(NamedTuple):
     """Samples of one host that are in no hour yet, as they came."""
 
     raw_ms: NDArray[np.int64]
     time_ms: NDArray[np.int64]
-    values: Mapping[str, NDArray[np.float32]]
+    names: tuple[str, ...]
+    values: NDArray[np.float32]  # shape (names, samples)
+
+
+class _Wanted:
+    """The series that a query selects."""
+
+    def __init__(self, numbers: Mapping[str, int], schemas: Mapping[int, tuple[str, ...]]) -> None:
+        self.numbers = numbers  # in their order; 0 where a series has none yet
+        self.names = {number: name for name, number in numbers.items() if number}
+        self._schemas = schemas
+        self._layouts: dict[int, tuple[tuple[str, ...], NDArray[np.int64]]] = {}
+
+    def fresh(
+        self, schema: int, raw_ms: NDArray[np.int64], time_ms: NDArray[np.int64], values: NDArray[np.float32]
+    ) -> _Fresh:
+        """Samples of a schema, shape (series, samples), without the series that nobody asked for."""
+        layout = self._layouts.get(schema)
+        if layout is None:
+            found = [(name, at) for at, name in enumerate(self._schemas.get(schema, ())) if name in self.numbers]
+            places = np.array([at for _, at in found], np.int64)
+            layout = self._layouts[schema] = tuple(name for name, _ in found), places
+        return _Fresh(raw_ms, time_ms, layout[0], values[layout[1]])
 
 
 class SampleReader:
@@ -85,42 +111,41 @@ class SampleReader:
         by_shard: dict[int, list[int]] = {}
         for host in dict.fromkeys(query.hosts):
             by_shard.setdefault(host >> SHARD_SHIFT, []).append(host)
-        pending_of = by_host(pending, query.hosts, *_whole_hours(query))
+        pending_of = by_host(pending, query.hosts, *_around(query))
         for shard, own in by_shard.items():
-            hot_of = by_host(_hot(connection, shard), own, *_whole_hours(query))
+            hot_of = by_host(_hot(connection, shard), own, *_around(query))
             for host in own:
                 stop.check()
                 rows = [*hot_of.get(host, ()), *pending_of.get(host, ())]
                 yield from self._of_host(connection, host, rows, wanted, query)
 
-    def _wanted(self, query: MetricQuery) -> dict[str, int]:
-        """Names that the query selects, in their order, with their numbers; 0 where a series has none yet."""
+    def _wanted(self, query: MetricQuery) -> _Wanted:
         numbers = dict(self._store.numbers)
         for names in list(self._schemas.values()):
             for name in names:
                 numbers.setdefault(name, 0)
         every = tuple(numbers)
         chosen = series_query.select(tuple(query.series), every)
-        return {every[place]: numbers[every[place]] for place in chosen}
+        return _Wanted({every[place]: numbers[every[place]] for place in chosen}, self._schemas)
 
     def _of_host(
         self,
         connection: sqlite3.Connection,
         host: int,
         rows: Sequence[tuple[Rows, NDArray[np.int64]]],
-        wanted: Mapping[str, int],
+        wanted: _Wanted,
         query: MetricQuery,
     ) -> Iterator[MetricSeries]:
         fresh = self._fresh(connection, host, rows, wanted, query)
-        fresh_hours = {int(hour) for part in fresh for hour in np.unique(part.time_ms // HOUR_MS)}
-        names = {number: name for name, number in wanted.items() if number}
+        hours = np.concatenate([part.time_ms for part in fresh]) // HOUR_MS if fresh else np.zeros(0, np.int64)
         parts: Parts = {}
-        if names:
-            self._add_packed(connection, host, names, fresh_hours, fresh, parts, query)
+        if wanted.names:
+            self._add_packed(connection, host, wanted.names, set(np.unique(hours).tolist()), fresh, parts, query)
         _add_fresh(fresh, parts, query)
-        for name in wanted:
+        for name in wanted.numbers:
             if name in parts:
-                steps = levels.merge(parts[name], query.step_ms)
+                own = parts[name]
+                steps = own[0] if len(own) == 1 else levels.merge(own, query.step_ms)
                 if len(steps.time_ms):
                     yield _answer(host, name, steps, query.step_ms)
 
@@ -131,29 +156,18 @@ class SampleReader:
         connection: sqlite3.Connection,
         host: int,
         rows: Sequence[tuple[Rows, NDArray[np.int64]]],
-        wanted: Mapping[str, int],
+        wanted: _Wanted,
         query: MetricQuery,
     ) -> list[_Fresh]:
-        """Samples of whole hours that reach into the query's time, in the order in which they came."""
+        """Samples of the query's time and around it, in the order in which they came."""
         found = []
-        for chunk in self._store.minutes(connection, host, *_whole_hours(query)):
+        for chunk in self._store.minutes(connection, host, *_around(query)):
             columns = chunk.columns
-            found.append(self._fresh_part(chunk.schema, columns.raw_ms, columns.time_ms, columns.values, wanted))
+            found.append(wanted.fresh(chunk.schema, columns.raw_ms, columns.time_ms, columns.values))
         for part, own in rows:
             time_ms = np.floor(part.time_ms[own]).astype(np.int64)
-            found.append(self._fresh_part(part.schema, part.raw_ms[own], time_ms, part.values[own].T, wanted))
+            found.append(wanted.fresh(part.schema, part.raw_ms[own], time_ms, part.values[own].T))
         return found
-
-    def _fresh_part(
-        self,
-        schema: int,
-        raw_ms: NDArray[np.int64],
-        time_ms: NDArray[np.int64],
-        values: NDArray[np.float32],
-        wanted: Mapping[str, int],
-    ) -> _Fresh:
-        columns = {name: values[place] for place, name in enumerate(self._schemas.get(schema, ())) if name in wanted}
-        return _Fresh(raw_ms, time_ms, columns)
 
     # Packed hours and coarser steps
 
@@ -172,27 +186,27 @@ class SampleReader:
         choice = choose(have, fresh_hours, query.step_ms)
         for hour in sorted(choice.raw_hours & fresh_hours):
             series, columns = store.raw_hour(connection, hour, host, names)
-            own = {names[number]: column for number, column in zip(series, columns.values, strict=True)}
+            own = tuple(names[number] for number in series)
             # It came first: a sample that came again is a later one.
-            fresh.insert(0, _Fresh(columns.raw_ms, columns.time_ms, own))
+            fresh.insert(0, _Fresh(columns.raw_ms, columns.time_ms, own, columns.values))
         for hour in sorted(choice.raw_hours - fresh_hours):
             series, columns = store.raw_hour(connection, hour, host, names)
             grid = levels.of_values(columns.time_ms, columns.values)
             inside = (grid.time_ms >= query.from_ms) & (grid.time_ms < query.to_ms)
-            _add(parts, names, series, levels.take(grid, inside), query.step_ms)
+            _add(parts, [names[number] for number in series], levels.take(grid, inside), query.step_ms)
         for place, (level, numbers) in enumerate(choice.coarse):
             for number in sorted(numbers):
                 series, grid = store.steps(connection, level, number, host, names)
                 inside = (grid.time_ms + STEP_MS[level] > query.from_ms) & (grid.time_ms < query.to_ms)
                 inside &= is_open(grid.time_ms, place, choice)
                 spread = levels.spread(levels.take(grid, inside), STEP_MS[level], query.step_ms)
-                _add(parts, names, series, spread, query.step_ms)
+                _add(parts, [names[number] for number in series], spread, query.step_ms)
 
 
-def _add(parts: Parts, names: Mapping[int, str], series: Sequence[int], grid: Grid, step_ms: int) -> None:
+def _add(parts: Parts, names: Sequence[str], grid: Grid, step_ms: int) -> None:
     coarse = levels.coarsen(grid, step_ms)
-    for place, number in enumerate(series):
-        parts.setdefault(names[number], []).append(coarse.row(place))
+    for place, name in enumerate(names):
+        parts.setdefault(name, []).append(coarse.row(place))
 
 
 class Choice(NamedTuple):
@@ -240,8 +254,8 @@ def is_open(time_ms: NDArray[np.int64], place: int, choice: Choice) -> NDArray[n
     return found
 
 
-def _whole_hours(query: MetricQuery) -> tuple[float, float]:
-    return query.from_ms // HOUR_MS * HOUR_MS, -(-query.to_ms // HOUR_MS) * HOUR_MS
+def _around(query: MetricQuery) -> tuple[float, float]:
+    return query.from_ms - AROUND_MS, query.to_ms + AROUND_MS
 
 
 def by_host(rows: Sequence[Rows], hosts: Sequence[int], begin_ms: float, end_ms: float) -> ByHost:
@@ -268,17 +282,25 @@ def _hot(connection: sqlite3.Connection, shard: int) -> list[Rows]:
 
 
 def _add_fresh(fresh: Sequence[_Fresh], parts: Parts, query: MetricQuery) -> None:
+    """Parts of the same series are joined first: a host's last minutes come in one part a commit."""
     if not fresh:
         return
     raw_ms = np.concatenate([part.raw_ms for part in fresh])
-    is_last = np.zeros(len(raw_ms), np.bool_)
-    is_last[last_of_each(raw_ms)] = True
-    ends = np.cumsum([len(part.raw_ms) for part in fresh])[:-1]
-    for part, own in zip(fresh, np.split(is_last, ends), strict=True):
-        inside = own & (part.time_ms >= query.from_ms) & (part.time_ms < query.to_ms)
-        for name, column in part.values.items():
-            grid = levels.of_values(part.time_ms[inside], column[inside][None])
-            parts.setdefault(name, []).append(grid.row(0))
+    time_ms = np.concatenate([part.time_ms for part in fresh])
+    chosen = np.zeros(len(raw_ms), np.bool_)
+    chosen[last_of_each(raw_ms)] = True
+    chosen &= (time_ms >= query.from_ms) & (time_ms < query.to_ms)
+    alike: dict[tuple[str, ...], list[tuple[_Fresh, NDArray[np.bool_]]]] = {}
+    end = 0
+    for part in fresh:
+        start, end = end, end + len(part.raw_ms)
+        if chosen[start:end].any():
+            alike.setdefault(part.names, []).append((part, chosen[start:end]))
+    for names, own in alike.items():
+        times = np.concatenate([part.time_ms[inside] for part, inside in own])
+        values = np.concatenate([part.values[:, inside] for part, inside in own], axis=1)
+        order = np.argsort(times, kind="stable")
+        _add(parts, names, levels.of_values(times[order], values[:, order]), query.step_ms)
 
 
 def _answer(host: int, name: str, steps: Steps, step_ms: int) -> MetricSeries:
