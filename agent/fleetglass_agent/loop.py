@@ -19,6 +19,7 @@ import zmq
 from fleetglass_proto.messages import Event, EventKind, KnownStream, LineBatch
 
 from fleetglass_agent import footprint
+from fleetglass_agent.clockback import ClockBack
 from fleetglass_agent.log import Log
 from fleetglass_agent.logs.settings import TailSettings
 from fleetglass_agent.metrics.registry import Registry
@@ -78,6 +79,7 @@ class Loop:
         self._registry, self._rows, self._lines, self._outlet = registry, rows, lines, outlet
         self._log, self._reload = log, reload
         self._pace = Pace()
+        self._clock_back = ClockBack(monotonic_ms(), wall_clock_ms())
         self._lines_muted_until_ms = 0
         self._last_sample_ms = 0
         self._rows_written = 0
@@ -105,6 +107,9 @@ class Loop:
     def _turn(self) -> None:
         readable = self._wait()
         now_ms, wall_ms = monotonic_ms(), wall_clock_ms()
+        if back_ms := self._clock_back.look(now_ms, wall_ms):
+            self._log.say("warning", f"this machine's clock was set back by {back_ms / 1_000:.1f} s; the hub is told")
+            self._outlet.begin_anew(now_ms)
         if self._wake_read in readable:
             self._signals(now_ms)
         self._sources(readable, now_ms)

@@ -40,5 +40,8 @@ class Outlet(Protocol):
     def introduce(self, labels: dict[str, str], now_ms: int, /) -> None:
         """The host's labels changed."""
 
+    def begin_anew(self, now_ms: int, /) -> None:
+        """This host's clock was set: whoever measured it must do so again."""
+
     def end(self, wall_ms: int, why: str, /) -> None:
         """Say goodbye and close; takes half a second at most."""

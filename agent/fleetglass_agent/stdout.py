@@ -84,6 +84,9 @@ class Stdout:
     def introduce(self, _labels: dict[str, str], _now_ms: int) -> None:
         pass
 
+    def begin_anew(self, _now_ms: int) -> None:
+        pass  # each line says its time as it is
+
     def end(self, wall_ms: int, _why: str) -> None:
         self.flush(wall_ms)
 

@@ -73,6 +73,9 @@ class Link:
         self._hello = self._hello._replace(labels=labels)
         self._session.introduce(self._hello, now_ms)
 
+    def begin_anew(self, now_ms: int) -> None:
+        self._session.introduce(self._hello, now_ms)
+
     def end(self, wall_ms: int, why: str) -> None:
         self._session.bye(wall_ms, why)
         self._dealer.send(self._session.outgoing(wall_ms))

@@ -247,7 +247,7 @@ class Session:
         return messages
 
     def introduce(self, hello: Hello, now_ms: int) -> None:
-        """Name or labels changed: begin a new session at once, in which the hub hears of them."""
+        """Name, labels or the clock changed: begin a new session at once, in which the hub hears of it."""
         self._hello = hello._replace(token=self._hello.token)
         if self.state in (State.GREETING, State.READY):
             self._drop(now_ms, 0)
