@@ -58,6 +58,7 @@ class Channel:
         self._left: dict[int, int] = {}  # host -> version at which it left
         self._turn = 0
         self._asked: deque[tuple[int, Subscriber]] = deque()  # at which turn, whom
+        self._next_asked = 0  # whose turn it is where not all can be asked
         self._ready: dict[str, Group] | None = None
         for host in view.hosts():
             if self._matches(host.name, host.labels):
@@ -159,7 +160,10 @@ class Channel:
         elif frame_bytes >= LOOK_BYTES:
             asked = [subscriber for subscriber in group.people if subscriber.sink.look()]
         else:
-            return
+            people = group.people
+            chosen = [people[(self._next_asked + at) % len(people)] for at in range(ASK_ALL)]
+            self._next_asked = (self._next_asked + ASK_ALL) % len(people)
+            asked = [subscriber for subscriber in chosen if subscriber.sink.ask()]
         self._asked.extend((self._turn, subscriber) for subscriber in asked)
 
     def send(self, frame: Frame) -> None:

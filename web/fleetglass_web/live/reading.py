@@ -14,9 +14,10 @@ unread, so it is for frames from `LOOK_BYTES` on. Who seems to have stopped is a
     ──────────────▼───────────▼────
                   │  window   │
 
-Small frames to many are left to the bounds of the kernel (`transports/kernelbuffer`). Asked with each second frame, a
-client that has not answered three frames later is held back: it has at most five frames before it, and gets the newest
-state when it answers.
+Where frames are small and subscribers many, `ASK_ALL` of them are asked at a time, in their turns: of 640 each is asked
+with every 20th frame. Asked with each second frame, a client that has not answered three frames later is held back: it
+has at most five frames before it, and gets the newest state when it answers. Who is asked rarely has more before it,
+but no more than the kernels hold (`transports/kernelbuffer`), which a client that reads on reads within a second.
 """
 
 ASK_ALL = 64

@@ -25,6 +25,8 @@ _OWN_FAULTS.setLevel(logging.ERROR)
 
 # The key of the lifespan state that holds the call.
 ENDING = "ending"
+# The ASGI extension that ends a connection at once: an answer to a client that reads nothing has no other end.
+CUT = "fleetglass.cut"
 # A client that sent too much has read its answer by then, or does not want it.
 LINGER_S = 1.0
 # Whoever opens connections and never finishes a request would take all of the hub's open files.
@@ -63,6 +65,8 @@ class StreamingHttpProtocol(H11Protocol):
             return
         self._is_silent = False
         super().data_received(data)
+        if self.scope is not None:
+            self.scope.setdefault("extensions", {})[CUT] = self.transport.abort  # type: ignore[assignment]  # uvicorn knows maps only
         if self.cycle is not None and not self.cycle.more_body and not self.cycle.response_complete:
             self._let_be()
         elif self._deadline is None and not self._is_upgraded:

@@ -61,11 +61,11 @@ class SessionSink(StreamSink):
 class LiveSession:
     """One client: its subscriber, and the last answer of its polls."""
 
-    def __init__(self, sessions: "LiveSessions", encoding: str) -> None:
+    def __init__(self, sessions: "LiveSessions", encoding: str, scope: Scope | None = None) -> None:
         # Who knows the id may speak for this client: too long to guess.
         self.id = secrets.token_urlsafe(24)
         self.pulse = sessions.pulse
-        self.sink = SessionSink()
+        self.sink = SessionSink(scope)
         encoder = encode.ENCODERS[BARE] if encoding == BARE else _event
         self.subscriber: Subscriber = self.pulse.exchange.open(encoding, encoder, self.sink, self.pulse.view.now_ms())
         self.held = contextlib.ExitStack()  # a polled session keeps its place between requests
@@ -96,6 +96,7 @@ class LiveSession:
     def end(self) -> None:
         """Nobody listens any more."""
         self.work()
+        self.sink.gone()
         if self._sessions.by_id.pop(self.id, None) is not None:
             self.pulse.exchange.close(self.subscriber)
             self.held.close()
@@ -153,10 +154,10 @@ class EventsResponse(Response):
         self._places = places
         self._request = request
 
-    async def __call__(self, _scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve until either side ends it."""
         with self._places.one(self._request):
-            session = LiveSession(self._sessions, EVENTS)
+            session = LiveSession(self._sessions, EVENTS, scope)
             gone = asyncio.create_task(_until_gone(receive, session.sink))
             try:
                 await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})

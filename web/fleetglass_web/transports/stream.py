@@ -7,6 +7,7 @@ else's. The client's going away is one debug line.
 import asyncio
 import contextlib
 import logging
+from collections.abc import Callable
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -26,6 +27,7 @@ from fleetglass_web.live.subscription import (
     checked_interval,
 )
 from fleetglass_web.query import cursor, series, timerange
+from fleetglass_web.transports.http import CUT
 from fleetglass_web.transports.places import Places
 from fleetglass_web.transports.pulse import Pulse
 
@@ -33,6 +35,8 @@ log = logging.getLogger(__name__)
 
 # On a stream that has been quiet: proxies cut what is silent for a minute (nginx, proxy_read_timeout).
 HEARTBEAT_S = 15.0
+# How long the last words of a stream may wait behind unread data before the connection is cut.
+CUT_S = 5.0
 HEARTBEAT = b": still here\n\n"
 # A comment of an event stream; before a JSON object a space means nothing. Plain text has nothing that means nothing.
 HEARTBEATS = {render.EVENTS: HEARTBEAT, render.NDJSON: b" "}
@@ -46,11 +50,17 @@ MEDIA_TYPES = {
 
 
 class StreamSink:
-    """A sink over an HTTP answer's body: what was written goes out in one piece, then more is asked for."""
+    """A sink over an HTTP answer's body: what was written goes out in one piece, then more is asked for.
 
-    def __init__(self) -> None:
+    Args:
+        scope: of the request; the connection is cut there when its client does not even take the end.
+    """
+
+    def __init__(self, scope: Scope | None = None) -> None:
         self.wake = asyncio.Event()
         self.is_closed = False
+        self._cut: Callable[[], None] | None = (scope or {}).get("extensions", {}).get(CUT)
+        self._cutting: asyncio.TimerHandle | None = None
         self._pieces: list[bytes] = []
         self._bytes = 0
 
@@ -86,6 +96,14 @@ class StreamSink:
         log.debug("a stream is ended: %s", reason)
         self.is_closed = True
         self.wake.set()
+        if self._cut is not None and self._cutting is None:
+            self._cutting = asyncio.get_running_loop().call_later(CUT_S, self._cut)
+
+    def gone(self) -> None:
+        """The answer has ended: nothing is left to cut."""
+        self._cut = None
+        if self._cutting is not None:
+            self._cutting.cancel()
 
     def take(self) -> bytes:
         """What waits; empties it."""
@@ -117,7 +135,7 @@ class StreamResponse(Response):
         with self._places.one(self._request):
             await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
             await send({"type": "http.response.body", "body": b"", "more_body": True})
-            sink = StreamSink()
+            sink = StreamSink(scope)
             exchange, now_ms = self._pulse.exchange, self._pulse.view.now_ms
             encode = render.RENDERERS[self._encoding]
             subscriber = exchange.open(self._encoding, encode, sink, now_ms())
@@ -128,6 +146,7 @@ class StreamResponse(Response):
                 await self._send_all(sink, subscriber, send)
             finally:
                 gone.cancel()
+                sink.gone()
                 exchange.close(subscriber)
                 log.debug("a reader of %s is gone, %d pieces sent", scope["path"], subscriber.sent_frames)
 

@@ -37,6 +37,19 @@ class ListSink:
         self.closed = (code, reason)
 
 
+class AskedSink(ListSink):
+    """One that can be asked whether it reads."""
+
+    reads, asked = True, 0
+
+    def ask(self):
+        self.asked += 1
+        return True
+
+    def hold(self):
+        return not self.reads
+
+
 class World:
     """A fleet, its exchange, and clients that speak JSON."""
 
@@ -58,8 +71,8 @@ class World:
     def gaps_found(self, gaps):
         self.exchange.gaps_found(gaps)
 
-    def client(self, **subscription):
-        sink = ListSink()
+    def client(self, sink=None, **subscription):
+        sink = sink or ListSink()
         bare = encode.BARE[encode.JSON]
         client = self.exchange.open(bare, encode.ENCODERS[bare], sink, self.view.now_ms())
         client.test_sink = sink
@@ -261,6 +274,24 @@ def test_a_burst_that_memory_still_holds_reaches_a_full_socket_whole_and_in_orde
     lines = [line for message in messages for batch in message["batches"] for line in batch["lines"]]
     count = QUEUE_BYTES_MAX // 500 * 2
     assert [offset for offset, _ in lines] == [len("taken\n") + at * len(line) for at in range(count + 1)]
+
+
+@pytest.mark.parametrize(("many", "most"), [(64, 5), (200, 2 * 4 + 3), (640, 2 * 10 + 3)])
+def test_of_however_many_who_stops_reading_is_found_and_gets_the_newest_state_when_it_answers(world, many, most):
+    clients = [world.client(AskedSink(), series=["cpu.*"], history_s=0) for _ in range(many)]
+    stopped = clients[many // 2]
+    stopped.test_sink.reads = False
+    for client in clients:
+        world.got(client)
+    for value in range(40):
+        world.view.sample(0, {"cpu.user_pct": float(value)})
+        world.wait(1_000)
+    seen = values_of(world.got(stopped, "samples"))
+    assert 0 < len(seen) <= most
+    assert values_of(world.got(clients[0], "samples")) == [float(value) for value in range(40)]
+    assert max(client.test_sink.asked for client in clients) <= 20
+    stopped.drained(world.view.now_ms())
+    assert values_of(world.got(stopped, "samples")) == [39.0]
 
 
 @pytest.mark.parametrize("subscription", [{"logs": {"path": "*"}}, {"series": ["cpu.*"]}])

@@ -5,6 +5,7 @@ import json
 import socket
 import time
 
+import httpx
 import pytest
 from fleetglass_web.app import create_app
 from fleetglass_web.live.backlog import QUEUE_BYTES_MAX
@@ -189,5 +190,96 @@ def test_a_client_that_knows_no_pings_gets_every_frame():
                 values += [block["values"][0] for block in (await client.until("samples"))["blocks"]]
             assert values == sorted(set(values))
             sending.cancel()
+
+    run(story)
+
+
+class RawStream:
+    """An HTTP client without a buffer of its own, and with a small one in its kernel."""
+
+    def __init__(self, port, path, accept):
+        self.socket = socket.socket()
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65_536)
+        self.socket.connect(("127.0.0.1", port))
+        self.socket.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\nAccept: {accept}\r\n\r\n".encode())
+        self.socket.setblocking(False)
+
+    async def read(self):
+        return await asyncio.wait_for(asyncio.get_running_loop().sock_recv(self.socket, 1 << 16), 5)
+
+    async def read_until(self, text):
+        """What comes before a text, and with it."""
+        found = b""
+        while text not in found:
+            data = await self.read()
+            assert data, "the answer has ended"
+            found += data
+        return found
+
+
+STREAMS = [
+    ("text/event-stream", b'"cpu.a0_pct":%d.0'),
+    ("application/x-ndjson", b'"cpu.a0_pct":%d.0'),
+    ("text/plain", b"cpu.a0_pct=%d "),
+]
+
+
+@pytest.mark.parametrize(("accept", "value"), STREAMS)
+def test_by_plain_http_less_than_512_kib_come_before_the_newest_state_after_a_stop(accept, value):
+    async def story():
+        view = fleet(60)
+        async with serving(create_app(view)) as port:
+            client = RawStream(port, "/api/v1/stream/metrics?interval=100ms", accept)
+            await ticks(view, 2, 60)
+            await client.read_until(value % 1)
+            await ticks(view, 30, 60)
+            before = await client.read_until(value % 29)
+            assert len(before) < 512 << 10
+
+    run(story)
+
+
+@pytest.mark.parametrize(("accept", "value"), STREAMS)
+def test_by_plain_http_who_takes_nothing_for_a_minute_is_cut_and_gives_its_place_back(accept, value, monkeypatch):
+    monkeypatch.setattr("fleetglass_web.transports.stream.CUT_S", 0.05)
+
+    async def story():
+        view = fleet(60)
+        app = create_app(view)
+        async with serving(app) as port:
+            client = RawStream(port, "/api/v1/stream/metrics?interval=100ms", accept)
+            await ticks(view, 2, 60)
+            await client.read_until(value % 1)
+            exchange = view._watchers[0].exchange
+            (subscriber,) = exchange.subscribers
+            while subscriber.is_ready or not subscriber.sink.waiting_bytes():
+                await ticks(view, 5, 60)
+            now_ms = view.now_ms()
+            for seconds in range(0, 70, 5):
+                subscriber.check(now_ms + seconds * 1_000)
+            assert subscriber.is_closed
+            while exchange.subscribers:
+                await asyncio.sleep(0.01)
+            with pytest.raises((AssertionError, ConnectionError)):
+                await client.read_until(b"never said")
+
+    run(story)
+
+
+def test_who_polls_after_a_stop_gets_the_newest_state_and_at_most_five_older_messages():
+    async def story():
+        view = fleet()
+        async with (
+            serving(create_app(view)) as port,
+            httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=5) as client,
+        ):
+            session = (await client.get("/api/v1/live/poll?wait=0")).json()["session"]
+            asked = {"op": "subscribe", "id": 1, "series": ["*"], "interval_ms": 100}
+            await client.post(f"/api/v1/live/say?session={session}", content=json.dumps(asked))
+            await ticks(view, 20)
+            answer = (await client.get("/api/v1/live/poll", params={"session": session, "since": 1, "wait": 0})).json()
+            samples = [message for message in answer["messages"] if message["op"] == "samples"]
+            assert samples[-1]["blocks"][-1]["values"][0] == 19.0
+            assert len(samples) <= 6
 
     run(story)
