@@ -18,6 +18,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from fleetglass_web.api.problems import Problem
 from fleetglass_web.transports import handshake, kernelbuffer
+from fleetglass_web.transports.body import EXTENSION, DirectBody
 
 # Uvicorn warns of what strangers send, a line each: whoever scans this port would fill the hub's log.
 _OWN_FAULTS = logging.getLogger(f"{__name__}.uvicorn")
@@ -25,8 +26,6 @@ _OWN_FAULTS.setLevel(logging.ERROR)
 
 # The key of the lifespan state that holds the call.
 ENDING = "ending"
-# The ASGI extension that ends a connection at once: an answer to a client that reads nothing has no other end.
-CUT = "fleetglass.cut"
 # A client that sent too much has read its answer by then, or does not want it.
 LINGER_S = 1.0
 # Whoever opens connections and never finishes a request would take all of the hub's open files.
@@ -41,6 +40,8 @@ _NO_REQUEST = Problem(
 class StreamingHttpProtocol(H11Protocol):
     """One HTTP connection."""
 
+    body: DirectBody | None = None  # of the answer that never ends
+
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]  # as uvicorn declares it
         """Bound the kernel's buffer."""
         super().connection_made(transport)
@@ -51,9 +52,23 @@ class StreamingHttpProtocol(H11Protocol):
         self._is_silent = True  # nothing has come: browsers open connections that they may need
         self._deadline: TimerHandle | None = self.loop.call_later(REQUEST_S, self._too_slow)
 
+    def pause_writing(self) -> None:
+        """The transport's buffer holds something."""
+        super().pause_writing()
+        if self.body is not None:
+            self.body.paused()
+
+    def resume_writing(self) -> None:
+        """The transport's buffer is empty."""
+        super().resume_writing()
+        if self.body is not None:
+            self.body.resumed()
+
     def connection_lost(self, exc: Exception | None) -> None:
         """Nobody is waited for."""
         self._let_be()
+        if self.body is not None:
+            self.body.gone()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -65,8 +80,9 @@ class StreamingHttpProtocol(H11Protocol):
             return
         self._is_silent = False
         super().data_received(data)
-        if self.scope is not None:
-            self.scope.setdefault("extensions", {})[CUT] = self.transport.abort  # type: ignore[assignment]  # uvicorn knows maps only
+        if self.scope is not None and self.scope["type"] == "http":
+            # The task that answers has not run yet.
+            self.scope["extensions"] = {EXTENSION: self}  # type: ignore[dict-item]  # our own
         if self.cycle is not None and not self.cycle.more_body and not self.cycle.response_complete:
             self._let_be()
         elif self._deadline is None and not self._is_upgraded:

@@ -25,10 +25,11 @@ from fleetglass_web.live import encode
 from fleetglass_web.live import messages as m
 from fleetglass_web.live.subscriber import Subscriber
 from fleetglass_web.live.subscription import MESSAGE_BYTES_MAX
+from fleetglass_web.transports import body
 from fleetglass_web.transports.places import Places
 from fleetglass_web.transports.poll import GATHER_S, WAIT_MAX_S, WAIT_S
 from fleetglass_web.transports.pulse import Pulse
-from fleetglass_web.transports.stream import HEARTBEAT, HEARTBEAT_S, StreamSink
+from fleetglass_web.transports.stream import HEARTBEAT, HEARTBEAT_S, until_gone
 
 log = logging.getLogger(__name__)
 
@@ -42,30 +43,14 @@ ANSWER_BYTES = 512 << 10
 SAY_BYTES_MAX = 2 * MESSAGE_BYTES_MAX
 
 
-class SessionSink(StreamSink):
-    """A stream's sink that keeps messages apart, and why the hub ended it."""
-
-    reason = ""
-
-    def close(self, code: int, reason: str) -> None:
-        """See `Sink`."""
-        self.reason = reason
-        super().close(code, reason)
-
-    def pieces(self) -> list[bytes]:
-        """What waits, message by message; empties it."""
-        taken, self._pieces = self._pieces, []
-        return taken
-
-
 class LiveSession:
     """One client: its subscriber, and the last answer of its polls."""
 
-    def __init__(self, sessions: "LiveSessions", encoding: str, scope: Scope | None = None) -> None:
+    def __init__(self, sessions: "LiveSessions", encoding: str, sink: body.Body) -> None:
         # Who knows the id may speak for this client: too long to guess.
         self.id = secrets.token_urlsafe(24)
         self.pulse = sessions.pulse
-        self.sink = SessionSink(scope)
+        self.sink = sink
         encoder = encode.ENCODERS[BARE] if encoding == BARE else _event
         self.subscriber: Subscriber = self.pulse.exchange.open(encoding, encoder, self.sink, self.pulse.view.now_ms())
         self.held = contextlib.ExitStack()  # a polled session keeps its place between requests
@@ -96,24 +81,31 @@ class LiveSession:
     def end(self) -> None:
         """Nobody listens any more."""
         self.work()
-        self.sink.gone()
         if self._sessions.by_id.pop(self.id, None) is not None:
             self.pulse.exchange.close(self.subscriber)
             self.held.close()
             log.debug("a live session by HTTP is over, %d messages sent", self.subscriber.sent_frames)
+
+
+class PolledSession(LiveSession):
+    """One that is asked again and again."""
+
+    def __init__(self, sessions: "LiveSessions") -> None:
+        self.waiting = body.AsgiBody()
+        super().__init__(sessions, BARE, self.waiting)
 
     def news(self) -> list[bytes]:
         """What the hub said since the last time, as much as one answer holds."""
         found: list[bytes] = []
         size = 0
         while size < ANSWER_BYTES:
-            self.sink.wake.clear()
-            pieces = self.sink.pieces()
+            self.waiting.wake.clear()
+            pieces = self.waiting.pieces()
             found += pieces
             size += sum(map(len, pieces))
-            self.sink.sent()
+            self.waiting.sent()
             self.subscriber.drained(self.pulse.view.now_ms())  # writes what waited, and wakes
-            if not self.sink.wake.is_set():
+            if not self.waiting.wake.is_set():
                 break
         return found
 
@@ -157,46 +149,21 @@ class EventsResponse(Response):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve until either side ends it."""
         with self._places.one(self._request):
-            session = LiveSession(self._sessions, EVENTS, scope)
-            gone = asyncio.create_task(_until_gone(receive, session.sink))
+            sink = body.of(scope)
+            session = LiveSession(self._sessions, EVENTS, sink)
+            gone = asyncio.create_task(until_gone(receive, sink))
             try:
                 await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
-                opening = msgspec.json.encode({"session": session.id})
-                await _send(send, b"event: session\ndata: " + opening + b"\n\n")
-                await self._send_all(session, send)
+                opening = b"event: session\ndata: " + msgspec.json.encode({"session": session.id}) + b"\n\n"
+                await send({"type": "http.response.body", "body": opening, "more_body": True})
+                sink.begin(session.subscriber, session.pulse.view.now_ms)
+                await body.carry(sink, send, HEARTBEAT, HEARTBEAT_S)
+                ending = b"event: end\ndata: " + msgspec.json.encode({"reason": sink.reason}) + b"\n\n"
+                await body.finish(send, ending)
             finally:
                 gone.cancel()
+                sink.over()
                 session.end()
-
-    async def _send_all(self, session: LiveSession, send: Send) -> None:
-        sink = session.sink
-        while not sink.is_closed:
-            try:
-                async with asyncio.timeout(HEARTBEAT_S):
-                    await sink.wake.wait()
-            except TimeoutError:
-                await _send(send, HEARTBEAT)
-                continue
-            sink.wake.clear()
-            if data := sink.take():
-                await _send(send, data)
-            sink.sent()
-            session.subscriber.drained(session.pulse.view.now_ms())
-        with contextlib.suppress(OSError):
-            ending = msgspec.json.encode({"reason": sink.reason})
-            await _send(send, b"event: end\ndata: " + ending + b"\n\n")
-            await send({"type": "http.response.body", "body": b"", "more_body": False})
-
-
-async def _send(send: Send, data: bytes) -> None:
-    await send({"type": "http.response.body", "body": data, "more_body": True})
-
-
-async def _until_gone(receive: Receive, sink: SessionSink) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
-    sink.is_closed = True
-    sink.wake.set()
 
 
 async def get_stream_live(request: Request) -> Response:
@@ -217,11 +184,11 @@ async def get_live_poll(request: Request) -> Response:
     if said is None:
         held = contextlib.ExitStack()
         held.enter_context(request.app.state.places.one(request))
-        session = LiveSession(sessions, BARE)
+        session: LiveSession = PolledSession(sessions)
         session.held = held
     else:
         session = sessions.find(said)
-    if session.subscriber.encoding != BARE:
+    if not isinstance(session, PolledSession):
         raise Problem(400, "this session is an event stream; read it there, or open another without 'session'")
     if session.number and since == session.number - 1:
         session.rest()
@@ -231,7 +198,7 @@ async def get_live_poll(request: Request) -> Response:
     return await _polled(session, request, wait_s)
 
 
-async def _polled(session: LiveSession, request: Request, wait_s: float) -> Response:
+async def _polled(session: PolledSession, request: Request, wait_s: float) -> Response:
     session.work()
     session.turn += 1
     turn = session.turn

@@ -5,18 +5,15 @@ else's. The client's going away is one debug line.
 """
 
 import asyncio
-import contextlib
 import logging
-from collections.abc import Callable
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from fleetglass_web.api import parameters
 from fleetglass_web.api.problems import Problem
 from fleetglass_web.live import render
-from fleetglass_web.live.subscriber import Subscriber
 from fleetglass_web.live.subscription import (
     HISTORY_MAX_S,
     TAIL_MAX,
@@ -27,7 +24,7 @@ from fleetglass_web.live.subscription import (
     checked_interval,
 )
 from fleetglass_web.query import cursor, series, timerange
-from fleetglass_web.transports.http import CUT
+from fleetglass_web.transports import body
 from fleetglass_web.transports.places import Places
 from fleetglass_web.transports.pulse import Pulse
 
@@ -35,8 +32,6 @@ log = logging.getLogger(__name__)
 
 # On a stream that has been quiet: proxies cut what is silent for a minute (nginx, proxy_read_timeout).
 HEARTBEAT_S = 15.0
-# How long the last words of a stream may wait behind unread data before the connection is cut.
-CUT_S = 5.0
 HEARTBEAT = b": still here\n\n"
 # A comment of an event stream; before a JSON object a space means nothing. Plain text has nothing that means nothing.
 HEARTBEATS = {render.EVENTS: HEARTBEAT, render.NDJSON: b" "}
@@ -47,73 +42,6 @@ MEDIA_TYPES = {
     render.NDJSON: "application/x-ndjson",
     render.EVENTS: "text/event-stream; charset=utf-8",
 }
-
-
-class StreamSink:
-    """A sink over an HTTP answer's body: what was written goes out in one piece, then more is asked for.
-
-    Args:
-        scope: of the request; the connection is cut there when its client does not even take the end.
-    """
-
-    def __init__(self, scope: Scope | None = None) -> None:
-        self.wake = asyncio.Event()
-        self.is_closed = False
-        self._cut: Callable[[], None] | None = (scope or {}).get("extensions", {}).get(CUT)
-        self._cutting: asyncio.TimerHandle | None = None
-        self._pieces: list[bytes] = []
-        self._bytes = 0
-
-    def write(self, data: bytes) -> bool:
-        """See `Sink`. Never ready for the next: the sending task says when."""
-        self._pieces.append(data)
-        self._bytes += len(data)
-        self.wake.set()
-        return False
-
-    def ping(self) -> bool:
-        """See `Sink`. HTTP has none; streams have their heartbeats."""
-        return False
-
-    def ask(self) -> bool:
-        """See `Sink`. There is no way to."""
-        return False
-
-    def look(self) -> bool:
-        """See `Sink`. Not known here."""
-        return False
-
-    def hold(self) -> bool:
-        """See `Sink`."""
-        return False
-
-    def waiting_bytes(self) -> int:
-        """See `Sink`."""
-        return self._bytes
-
-    def close(self, _code: int, reason: str) -> None:
-        """See `Sink`."""
-        log.debug("a stream is ended: %s", reason)
-        self.is_closed = True
-        self.wake.set()
-        if self._cut is not None and self._cutting is None:
-            self._cutting = asyncio.get_running_loop().call_later(CUT_S, self._cut)
-
-    def gone(self) -> None:
-        """The answer has ended: nothing is left to cut."""
-        self._cut = None
-        if self._cutting is not None:
-            self._cutting.cancel()
-
-    def take(self) -> bytes:
-        """What waits; empties it."""
-        data = b"".join(self._pieces)
-        self._pieces.clear()
-        return data
-
-    def sent(self) -> None:
-        """The server took everything."""
-        self._bytes = sum(map(len, self._pieces))
 
 
 class StreamResponse(Response):
@@ -133,51 +61,31 @@ class StreamResponse(Response):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve until either side ends it."""
         with self._places.one(self._request):
-            await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
-            await send({"type": "http.response.body", "body": b"", "more_body": True})
-            sink = StreamSink(scope)
-            exchange, now_ms = self._pulse.exchange, self._pulse.view.now_ms
-            encode = render.RENDERERS[self._encoding]
-            subscriber = exchange.open(self._encoding, encode, sink, now_ms())
-            gone = asyncio.create_task(_until_gone(receive, sink))
+            pulse = self._pulse
+            exchange, now_ms = pulse.exchange, pulse.view.now_ms
+            sink = body.of(scope)
+            subscriber = exchange.open(self._encoding, render.RENDERERS[self._encoding], sink, now_ms())
+            gone = asyncio.create_task(until_gone(receive, sink))
             try:
+                await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+                await send({"type": "http.response.body", "body": b"", "more_body": True})
+                sink.begin(subscriber, now_ms)
                 exchange.act(subscriber, self._subscribe)
-                self._pulse.arm()
-                await self._send_all(sink, subscriber, send)
+                pulse.arm()
+                await body.carry(sink, send, HEARTBEATS.get(self._encoding, b""), HEARTBEAT_S)
+                await body.finish(send)
             finally:
                 gone.cancel()
-                sink.gone()
+                sink.over()
                 exchange.close(subscriber)
                 log.debug("a reader of %s is gone, %d pieces sent", scope["path"], subscriber.sent_frames)
 
-    async def _send_all(self, sink: StreamSink, subscriber: Subscriber, send: Send) -> None:
-        while not sink.is_closed:
-            try:
-                async with asyncio.timeout(HEARTBEAT_S):
-                    await sink.wake.wait()
-            except TimeoutError:
-                if beat := HEARTBEATS.get(self._encoding):
-                    await send(_body(beat))
-                continue
-            sink.wake.clear()
-            data = sink.take()
-            if data:
-                await send(_body(data))
-            sink.sent()
-            subscriber.drained(self._pulse.view.now_ms())
-        with contextlib.suppress(OSError):
-            await send({"type": "http.response.body", "body": b"", "more_body": False})
 
-
-def _body(data: bytes) -> Message:
-    return {"type": "http.response.body", "body": data, "more_body": True}
-
-
-async def _until_gone(receive: Receive, sink: StreamSink) -> None:
+async def until_gone(receive: Receive, sink: body.Body) -> None:
+    """Ends a body whose client has left."""
     while (await receive())["type"] != "http.disconnect":
         pass
-    sink.is_closed = True
-    sink.wake.set()
+    sink.end()
 
 
 def _encoding(request: Request) -> str:
