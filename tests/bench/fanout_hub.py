@@ -3,6 +3,7 @@
 Prints "port N", then serves; each line "go ROUNDS" on standard input sends so many rows `interval_ms` apart and prints
 "cpu_s X" for that time, process CPU, everything included. `stock` sends the same bytes as everybody does it, with
 `await websocket.send_bytes` over all clients. `hosts` is a hundred hosts, `lines` are fifty log lines a tick.
+A fourth argument is the port.
 """
 
 import asyncio
@@ -122,7 +123,8 @@ async def main():
     interval_s = int(sys.argv[2]) / 1_000
     reader = asyncio.StreamReader()
     await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
-    async with serving(side.app, backlog=4_096, **side.changes()) as port:
+    wanted = int(sys.argv[4]) if sys.argv[4:] else 0
+    async with serving(side.app, wanted, backlog=4_096, **side.changes()) as port:
         print(f"port {port}", flush=True)
         await commands(reader, side, interval_s)
 

@@ -20,11 +20,11 @@ from fleetglass_web.transports.server import QuietServer
 
 
 @contextlib.asynccontextmanager
-async def serving(app: Starlette, **changes: Any) -> AsyncIterator[int]:  # any: uvicorn's keywords
-    """Serve on a free loopback port; gives the port."""
+async def serving(app: Starlette, port: int = 0, **changes: Any) -> AsyncIterator[int]:  # any: uvicorn's keywords
+    """Serve on this loopback port, or on a free one; gives the port."""
     listener = socket.socket()
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listener.bind(("127.0.0.1", 0))
+    listener.bind(("127.0.0.1", port))
     server = QuietServer(uvicorn_config(app, **changes))
     running = asyncio.create_task(server._serve(sockets=[listener]))
     while not server.started:
