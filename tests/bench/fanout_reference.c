@@ -12,7 +12,7 @@
  *       Lines on standard input: "report" prints "bytes X reads Y closed Z p50_ms P p99_ms Q" of the time since the
  *       last one: how late frames were after the moment that stands in them, sockets that have stopped left out. "stop"
  *       reads the first STOPPED sockets no more, "on" goes on with them, and "fresh" prints "fresh N max_ms M": how
- *       many of them have got a frame that was less than a second old, and the longest that took. The end of standard
+ *       many of them have got the last tick's frame (less than 1.1 s old), and the longest that took. The end of standard
  *       input is a last report.
  *       As a "storm" all handshakes are sent before the first answer is read, and a socket is ready when samples came.
  *       When the server has died and closed all of them, they come back in the same way as soon as somebody listens on
@@ -40,6 +40,7 @@
 #define MARK "\xa7time_ms\xc4\x08"
 #define KEY "\xa7time_ms"
 #define LATE_MAX 20000 /* tenths of a ms */
+#define FRESH_MS 1100   /* the frame of the last tick, a second apart */
 
 static void die(const char *what) { perror(what); exit(1); }
 
@@ -236,7 +237,7 @@ static void took(int i, const char *buffer, size_t got, int is_storm) {
         the.late[late_ms * 10 > LATE_MAX ? LATE_MAX : (long)(late_ms * 10)]++;
         the.timed++;
     }
-    if (i < the.stopped && the.is_late[i] && late_ms >= 0 && late_ms < 1000) {
+    if (i < the.stopped && the.is_late[i] && late_ms >= 0 && late_ms < FRESH_MS) {
         the.is_late[i] = 0;
         the.fresh++;
         the.fresh_max_ms = (now_s() - the.on_s) * 1e3;
