@@ -37,9 +37,10 @@ class ClockOffset:
 
     def observe(self, sent_ms: float, arrived_ms: float) -> bool:
         """Take one frame's times. True: `applied_ms` has changed."""
-        if arrived_ms >= self._window_end_ms:
-            # After a long silence both windows are old.
-            self._previous = self._current if arrived_ms < self._window_end_ms + WINDOW_MS else -float("inf")
+        past_end_ms = arrived_ms - self._window_end_ms
+        if not -WINDOW_MS <= past_end_ms < 0:
+            # After a long silence both windows are old, and so they are when the hub's own clock was set back.
+            self._previous = self._current if 0 <= past_end_ms < WINDOW_MS else -float("inf")
             self._current = -float("inf")
             self._window_end_ms = arrived_ms + WINDOW_MS
         difference = sent_ms - arrived_ms

@@ -54,3 +54,12 @@ def test_a_new_session_forgets_what_was_measured():
     assert offset.measured_ms == 0
     offset.observe(10_000, 10_000)
     assert offset.applied_ms == 0
+
+
+def test_steps_of_the_hubs_own_clock_are_followed_at_once_both_ways():
+    clock = ClockOffset()
+    for step_ms in (0, 3_600_000, -3_600_000, 0):
+        for second in range(3):
+            sent_ms = 10_000_000 + second * 1_000
+            clock.observe(sent_ms, sent_ms + step_ms + 1)
+        assert abs(clock.applied_ms + step_ms) <= 50
