@@ -66,3 +66,36 @@ def test_no_page_has_serious_findings(hub, fleet, open_page, theme):
         page.wait_for_timeout(1_200)
         found += findings(page, name)
     assert not found, "\n".join(found)
+
+
+def test_no_state_of_a_page_has_serious_findings(hub, fleet, open_page):
+    page = open_page(f"{hub.url}/")
+    found = []
+
+    def look(name: str, testid: str) -> None:
+        expect(page.get_by_test_id(testid)).to_be_visible()
+        found.extend(findings(page, name))
+        page.keyboard.press("Escape")
+
+    expect(page.get_by_test_id("row")).to_have_count(2)
+    page.keyboard.press("?")
+    look("keys", "keys")
+    page.keyboard.press("Control+k")
+    look("palette", "palette")
+    page.get_by_test_id("range-open").click()
+    look("range", "range")
+    page.keyboard.press("v")
+    look("values", "values")
+    page.get_by_test_id("filter").fill("role=")
+    look("completion", "filter-suggest")
+    page.get_by_test_id("filter").fill("role=db & dc=mars")
+    look("no match", "empty-nomatch")
+    page.goto(f"{hub.url}/logs")
+    expect(page.get_by_test_id("line").filter(has_text="cannot reach db")).to_be_visible()
+    page.keyboard.press("e")
+    page.keyboard.press("c")
+    look("context", "context")
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.get_by_role("button", name="Hosts, files, shapes").click()
+    look("facets on a phone", "facets")
+    assert not found, "\n".join(found)

@@ -226,3 +226,25 @@ def test_on_a_slow_network_the_page_says_how_far_it_is_behind(hub: Hub, fleet: S
         )
     finally:
         proxy.close()
+
+
+def test_on_a_narrow_line_that_is_cut_the_page_is_not_live_and_comes_back_by_itself(
+    hub: Hub, fleet: StandingFleet, browser: Browser
+):
+    context = browser.new_context()
+    page = context.new_page()
+    network = context.new_cdp_session(page)
+    network.send("Network.enable")
+    slow = {"latency": 300, "downloadThroughput": 60_000, "uploadThroughput": 20_000}
+    network.send("Network.emulateNetworkConditions", {"offline": False, **slow})
+    fresh = page.get_by_test_id("freshness")
+    page.goto(hub.url, wait_until="commit")
+    expect(row(page, "db-1").locator('[data-field="cpu"]')).to_have_text("40.0", timeout=20_000)
+    expect(fresh).to_have_attribute("data-state", "live")
+    network.send("Network.emulateNetworkConditions", {"offline": True, **slow})
+    expect(fresh).not_to_have_attribute("data-state", "live", timeout=15_000)
+    network.send("Network.emulateNetworkConditions", {"offline": False, **slow})
+    fleet.set("db-1", cpu(55))
+    expect(row(page, "db-1").locator('[data-field="cpu"]')).to_have_text("55.0", timeout=20_000)
+    expect(fresh).to_have_attribute("data-state", "live")
+    context.close()

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { freshness } from "./freshness";
 import type { Link } from "./session";
 
-const OPEN: Link = { state: "open" };
+const OPEN: Link = { state: "open", since: 0 };
 const quiet = { age_ms: Number.NaN, delay_ms: Number.NaN, due: false };
 
 test("live says how late samples come, not how old they grow between two frames", () => {
@@ -18,6 +18,12 @@ test("more than a second is behind, whether frames come late or stop coming", ()
     kind: "behind",
     by_ms: 4_000,
   });
+});
+
+test("a link that is open and brings no sample of a live host is not live", () => {
+  const silent = { ...quiet, due: true };
+  expect(freshness(OPEN, 500, silent, true).kind).toBe("connecting");
+  expect(freshness(OPEN, 5_000, silent, true)).toEqual({ kind: "behind", by_ms: 5_000 });
 });
 
 test("a fleet without a live host owes no samples, and the link is live all the same", () => {

@@ -36,7 +36,12 @@ export function freshness(link: Link, now: number, { age_ms, delay_ms, due }: Me
     if (!welcomed && link.attempt === 1) return { kind: "connecting" };
     return { kind: "reconnecting", attempt: link.attempt, in_ms };
   }
-  if (!due || Number.isNaN(age_ms)) return { kind: "live", delay_ms: Number.NaN };
+  if (!due) return { kind: "live", delay_ms: Number.NaN };
+  if (Number.isNaN(age_ms)) {
+    // Live hosts, and not one sample yet: first it is on its way, then it is late.
+    const waited = now - link.since;
+    return waited > BEHIND_MS + FRAME_MS ? { kind: "behind", by_ms: waited } : { kind: "connecting" };
+  }
   const overdue = age_ms - FRAME_MS;
   if (Math.max(delay_ms, overdue) > BEHIND_MS) return { kind: "behind", by_ms: Math.max(delay_ms, overdue) };
   return { kind: "live", delay_ms };

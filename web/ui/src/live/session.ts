@@ -36,7 +36,7 @@ export interface Sink {
 /** Where the connection stands. `since` is when it was lost, or first tried. */
 export type Link =
   | { state: "connecting"; attempt: number; since: number }
-  | { state: "open" }
+  | { state: "open"; since: number }
   | { state: "waiting"; attempt: number; since: number; until: number };
 
 /** What the shell should do now. */
@@ -249,7 +249,7 @@ export class Session {
     this.version = message.version;
     this.#clockOffset = message.time_ms - now;
     this.#clockError = Number.POSITIVE_INFINITY;
-    this.#link = { state: "open" };
+    this.#link = { state: "open", since: now };
     this.#forgetChannels();
     for (const [id, subscription] of this.#subscriptions) this.#ask(id, subscription);
   }
