@@ -1,4 +1,4 @@
-"""Lines that are none of the usual, from the file to the client: odd bytes, long ones, unfinished ones, rotated ones."""
+"""Lines that are none of the usual, from the file to the client: odd bytes, long, unfinished and rotated ones."""
 
 import time
 from pathlib import Path

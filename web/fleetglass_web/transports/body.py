@@ -41,6 +41,7 @@ class Body(ABC):
     reason = ""
     is_closed = False
     _is_quiet = False
+    _was_silent = True  # from its beginning
     _subscriber: Subscriber | None = None
     _now_ms: Callable[[], float]
 
@@ -64,9 +65,9 @@ class Body(ABC):
     async def turn(self, send: Send) -> None:
         """Awake: pass on what waits."""
 
-    def beat(self, data: bytes) -> None:
-        """Break a silence; called twice in the longest that may be."""
-        if self._is_quiet and data:
+    def beat(self, data: bytes, is_due: bool = False) -> None:
+        """Break a silence; called twice in the longest that may be. `is_due`: at once, if nothing was said yet."""
+        if (self._is_quiet or (is_due and self._was_silent)) and data:
             self.write(data)
         self._is_quiet = True
 
@@ -113,7 +114,7 @@ class AsgiBody(Body):
 
     def write(self, data: bytes) -> bool:
         """See `Sink`. Never ready for the next: the sending task says when."""
-        self._is_quiet = False
+        self._is_quiet = self._was_silent = False
         self._pieces.append(data)
         self._bytes += len(data)
         self.wake.set()
@@ -186,7 +187,7 @@ class DirectBody(Body):
         transport = self._transport
         if self.is_closed or transport.is_closing():
             return False
-        self._is_quiet = False
+        self._is_quiet = self._was_silent = False
         rest: bytes | memoryview = b"%x\r\n%b\r\n" % (len(data), data) if self._is_chunked else data
         if self._direct is not None and not transport.get_write_buffer_size():
             try:
@@ -210,10 +211,10 @@ class DirectBody(Body):
     async def turn(self, _send: Send) -> None:
         """See `Body`. Nothing waits here."""
 
-    def beat(self, data: bytes) -> None:
+    def beat(self, data: bytes, is_due: bool = False) -> None:
         """See `Body`. Where something waits, the reader is at fault and not the silence."""
         if self._early is None and not self.waiting_bytes():
-            super().beat(data)
+            super().beat(data, is_due)
 
     def paused(self) -> None:
         """The transport's buffer holds something."""
@@ -260,14 +261,18 @@ def of(scope: Scope) -> Body:
     return AsgiBody() if protocol is None else DirectBody(protocol, scope["http_version"] == "1.1")
 
 
-async def carry(body: Body, send: Send, heartbeat: bytes, heartbeat_s: float) -> None:
-    """Serve a body until either side ends it."""
+async def carry(
+    body: Body, send: Send, heartbeat: Callable[[], bytes], heartbeat_s: float, first_s: float | None = None
+) -> None:
+    """Serve a body until either side ends it; after `first_s` of silence at the beginning it beats already."""
+    wait_s = first_s or heartbeat_s / 2
     while not body.is_closed:
         try:
-            async with asyncio.timeout(heartbeat_s / 2):
+            async with asyncio.timeout(wait_s):
                 await body.wake.wait()
         except TimeoutError:
-            body.beat(heartbeat)
+            body.beat(heartbeat(), is_due=wait_s == first_s)
+            wait_s = heartbeat_s / 2
             continue
         body.wake.clear()
         try:

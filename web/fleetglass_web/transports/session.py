@@ -157,7 +157,7 @@ class EventsResponse(Response):
                 opening = b"event: session\ndata: " + msgspec.json.encode({"session": session.id}) + b"\n\n"
                 await send({"type": "http.response.body", "body": opening, "more_body": True})
                 sink.begin(session.subscriber, session.pulse.view.now_ms)
-                await body.carry(sink, send, HEARTBEAT, HEARTBEAT_S)
+                await body.carry(sink, send, lambda: HEARTBEAT, HEARTBEAT_S)
                 ending = b"event: end\ndata: " + msgspec.json.encode({"reason": sink.reason}) + b"\n\n"
                 await body.finish(send, ending)
             finally:

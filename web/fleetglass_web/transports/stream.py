@@ -14,9 +14,11 @@ from starlette.types import Receive, Scope, Send
 from fleetglass_web.api import parameters
 from fleetglass_web.api.problems import Problem
 from fleetglass_web.live import render
+from fleetglass_web.live.subscriber import Subscriber
 from fleetglass_web.live.subscription import (
     HISTORY_MAX_S,
     TAIL_MAX,
+    LogsQuestion,
     MetricsQuestion,
     Subscribe,
     ask_logs,
@@ -24,6 +26,7 @@ from fleetglass_web.live.subscription import (
     checked_interval,
 )
 from fleetglass_web.query import cursor, series, timerange
+from fleetglass_web.query.cursor import Position
 from fleetglass_web.transports import body
 from fleetglass_web.transports.places import Places
 from fleetglass_web.transports.pulse import Pulse
@@ -32,6 +35,10 @@ log = logging.getLogger(__name__)
 
 # On a stream that has been quiet: proxies cut what is silent for a minute (nginx, proxy_read_timeout).
 HEARTBEAT_S = 15.0
+# The first comes soon: until then a browser that is cut off before its first line knows no place to resume from.
+FIRST_BEAT_S = 1.0
+# For clients that read headers: where lines begin.
+CURSOR_HEADER = "fleetglass-cursor"
 HEARTBEAT = b": still here\n\n"
 # A comment of an event stream; before a JSON object a space means nothing. Plain text has nothing that means nothing.
 HEARTBEATS = {render.EVENTS: HEARTBEAT, render.NDJSON: b" "}
@@ -57,6 +64,7 @@ class StreamResponse(Response):
         self._encoding = encoding
         self._request = request
         self._subscribe = subscribe
+        self._has_lines = isinstance(subscribe.question, LogsQuestion)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve until either side ends it."""
@@ -67,18 +75,28 @@ class StreamResponse(Response):
             subscriber = exchange.open(self._encoding, render.RENDERERS[self._encoding], sink, now_ms())
             gone = asyncio.create_task(until_gone(receive, sink))
             try:
+                if self._has_lines:
+                    begins = self._subscribe.resume or Position(pulse.view.cursor())
+                    self.headers[CURSOR_HEADER] = cursor.position_text(begins)
+                exchange.act(subscriber, self._subscribe)
                 await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
                 await send({"type": "http.response.body", "body": b"", "more_body": True})
                 sink.begin(subscriber, now_ms)
-                exchange.act(subscriber, self._subscribe)
                 pulse.arm()
-                await body.carry(sink, send, HEARTBEATS.get(self._encoding, b""), HEARTBEAT_S)
+                await body.carry(sink, send, lambda: self._heartbeat(subscriber), HEARTBEAT_S, FIRST_BEAT_S)
                 await body.finish(send)
             finally:
                 gone.cancel()
                 sink.over()
                 exchange.close(subscriber)
                 log.debug("a reader of %s is gone, %d pieces sent", scope["path"], subscriber.sent_frames)
+
+    def _heartbeat(self, subscriber: Subscriber) -> bytes:
+        """A sign of life. On an event stream of lines with the place that was reached: whoever is cut off in the quiet
+        before a line resumes from there."""
+        if self._encoding == render.EVENTS and self._has_lines and not subscriber.is_behind():
+            return f"id: {cursor.to_text(self._pulse.view.cursor())}\n".encode() + HEARTBEAT
+        return HEARTBEATS.get(self._encoding, b"")
 
 
 async def until_gone(receive: Receive, sink: body.Body) -> None:

@@ -134,6 +134,44 @@ def test_events_resume_behind_the_last_id_even_inside_a_frame():
     run(story)
 
 
+def test_a_stream_that_ends_before_its_first_line_has_said_where_to_resume(monkeypatch):
+    monkeypatch.setattr("fleetglass_web.transports.stream.FIRST_BEAT_S", 0.05)
+
+    async def story():
+        view = fleet()
+        async with client_of(view) as client:
+            path = "/api/v1/stream/logs?filter=web-1"
+            async with streamed(client, view, path, accept="text/event-stream") as (_, line):
+                quiet = [await line() for _ in range(3)]
+                assert (quiet[0][:4], quiet[1:]) == ("id: ", [": still here", ""])
+            async with streamed(client, view, path, accept="application/x-ndjson") as (answer, _):
+                begins = answer.headers["fleetglass-cursor"]
+            view.lines(0, "/a.log", "nobody was there\n")
+            headers = {"accept": "text/event-stream", "last-event-id": quiet[0][4:]}
+            async with streamed(client, view, path, **headers) as (_, line):
+                assert json.loads((await event(line))["data"])["text"] == "nobody was there"
+            async with streamed(client, view, f"{path}&resume={begins}") as (_, line):
+                assert await line() == "nobody was there"
+
+    run(story)
+
+
+def test_each_json_line_says_where_it_stands_so_that_a_break_inside_a_burst_repeats_nothing():
+    async def story():
+        view = fleet()
+        async with client_of(view) as client:
+            path = "/api/v1/stream/logs?filter=web-1"
+            async with streamed(client, view, path, accept="application/x-ndjson") as (_, line):
+                view.lines(0, "/a.log", "one\ntwo\nthree\n")
+                await line()
+                second = json.loads(await line())
+            again = f"{path}&resume={second['cursor']}"
+            async with streamed(client, view, again, accept="application/x-ndjson") as (_, line):
+                assert json.loads(await line())["text"] == "three"
+
+    run(story)
+
+
 def test_a_gap_is_an_event_and_in_text_a_line_that_cannot_be_taken_for_one():
     async def story():
         view = fleet()
