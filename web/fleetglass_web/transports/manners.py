@@ -27,6 +27,7 @@ FRAGMENTS_MAX = 1_000
 PONG_BYTES_MAX = 64 << 10
 
 CLOSE_POLICY = 1008
+_TOO_EARLY = "bytes that are no frame came before the handshake was answered"
 
 
 class MannersProtocol(WebSocketsSansIOProtocol):
@@ -76,7 +77,12 @@ class MannersProtocol(WebSocketsSansIOProtocol):
         sent = self.conn.close_sent
         code, reason = (sent.code, sent.reason) if sent else (1006, "")
         self.queue.put_nowait({"type": "websocket.disconnect", "code": code, "reason": reason})
-        self.transport.write(b"".join(self.conn.data_to_send()))
+        if self.handshake_complete:
+            self.transport.write(b"".join(self.conn.data_to_send()))
+        else:
+            # It came with the handshake, whose answer is not out; what the application answers now goes nowhere.
+            self.handshake_complete = self.disconnected = True
+            self.transport.write(handshake.refused(400, reason or _TOO_EARLY).serialize())
         self.close_sent = True
         if self.read_paused:
             self.read_paused = False

@@ -167,6 +167,28 @@ def test_what_is_no_message_ends_the_connection_with_a_reason_that_arrives(frame
     assert [record for record in caplog.records if record.levelname not in ("DEBUG", "INFO")] == []
 
 
+@pytest.mark.parametrize(
+    "early", [frame(LAST | CONTINUED, b"x"), frame(LAST | TEXT, LOGS, is_masked=False), b"\xff" * 40]
+)
+def test_rubbish_that_comes_with_the_handshake_is_answered_in_its_place(early, caplog):
+    async def story():
+        async with hub() as (_, app, port):
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(
+                b"GET /api/v1/live HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n" + early
+            )
+            answer = await asyncio.wait_for(reader.read(), 5)
+            writer.close()
+            assert answer.startswith(b"HTTP/1.1 400 ")
+            assert "before the handshake was answered" in json.loads(answer.partition(b"\r\n\r\n")[2])["detail"]
+            while app.state.places.taken:
+                await asyncio.sleep(0.005)
+
+    run(story)
+    assert [record for record in caplog.records if record.levelname not in ("DEBUG", "INFO")] == []
+
+
 def test_a_message_in_endless_fragments_is_ended(monkeypatch):
     async def story():
         monkeypatch.setattr(manners, "FRAGMENTS_MAX", 10)
