@@ -122,11 +122,18 @@ def test_a_line_of_the_command_is_listed_with_who_joined(hub, open_page, start_l
     expect(page.get_by_test_id("enrol")).to_contain_text("Others that came meanwhile")
 
 
-def test_a_host_that_left_is_forgotten_after_one_question_and_is_gone_from_every_page(hub, start_agent, open_page):
-    agent = start_agent("db-9")
+def test_a_host_that_left_is_forgotten_after_one_question_and_is_gone_from_every_page(
+    hub, start_agent, open_page, tmp_path
+):
+    (tmp_path / "app.log").write_text("")
+    agent = start_agent("db-9", "--tail", str(tmp_path / "app.log"))
     hub.until_live("db-9")
+    (tmp_path / "app.log").write_text("a line to forget\n")
     page, other = open_page(f"{hub.url}/hosts"), open_page(f"{hub.url}/")
+    logs, host = open_page(f"{hub.url}/logs"), open_page(f"{hub.url}/host?host=db-9")
     expect(row(other, "db-9")).to_be_visible()
+    expect(logs.get_by_test_id("line")).to_contain_text("a line to forget")
+    expect(host.get_by_test_id("host-head")).to_contain_text("db-9")
     expect(page.get_by_role("button", name="Forget db-9")).to_have_count(0)
     agent.stop()
     expect(row(page, "db-9")).to_have_attribute("data-state", "left", timeout=JOIN_MS)
@@ -145,6 +152,8 @@ def test_a_host_that_left_is_forgotten_after_one_question_and_is_gone_from_every
     expect(dialog).to_have_count(0)
     expect(row(page, "db-9")).to_have_count(0)
     expect(row(other, "db-9")).to_have_count(0)
+    expect(logs.get_by_test_id("line")).to_have_count(0)
+    expect(host.get_by_test_id("host-head")).to_have_count(0)
     assert hub.hosts() == []
 
 

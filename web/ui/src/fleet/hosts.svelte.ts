@@ -79,6 +79,8 @@ class Hosts {
 
   all: Host[] = $state.raw([]);
   chosen: Host[] = $state.raw([]);
+  /** Hosts that the hub was told to forget while this page looked. */
+  readonly forgotten = new Set<Host>();
   readonly #byAgent = new Map<string, Host>();
   #byNumber = new Map<number, Host>();
   #everyone = new Set<Host>();
@@ -108,10 +110,16 @@ class Hosts {
             this.#everyone = new Set();
             fresh = false;
           }
-          for (const map of upsert) this.#everyone.add(this.learn(map));
+          for (const map of upsert) {
+            const host = this.learn(map);
+            this.#everyone.add(host);
+            this.forgotten.delete(host);
+          }
           for (const number of remove) {
             const host = this.#byNumber.get(number);
-            if (host) this.#everyone.delete(host);
+            if (!host) continue;
+            this.#everyone.delete(host);
+            this.forgotten.add(host);
           }
           this.all = [...this.#everyone];
           this.known = true;

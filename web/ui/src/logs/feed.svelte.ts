@@ -77,11 +77,14 @@ export class LogFeed {
   newestMs = Number.NaN;
 
   #question: LogsQuestion | null = null;
+  /** Hosts that it was about are gone. */
+  #isOld = false;
   #end: (() => void) | null = null;
   #abort: AbortController | null = null;
   #names = new Map<number, string>();
   #ids = new Map<string, number>();
   #byNumber = new Map<number, number>();
+  #made = 0;
   /** Lines that came live while the first search was under way: not to be counted twice. */
   #live: Set<string> | null = null;
   #arrived: [second: number, lines: number][] = [];
@@ -100,6 +103,7 @@ export class LogFeed {
   start(question: LogsQuestion): void {
     this.stop();
     this.#question = question;
+    this.#isOld = false;
     this.tail.clear();
     this.histogram.clear();
     this.byHost.clear();
@@ -126,6 +130,11 @@ export class LogFeed {
 
   /** Measure the rate and forget that lines were sampled; call a few times a second. */
   tick(nowMs: number): void {
+    // Asked anew as a whole, since counts and histogram change too; not under somebody who reads.
+    if (this.#isOld && !this.tail.held && this.#question) {
+      this.start(this.#question);
+      return;
+    }
     const second = Math.floor(nowMs / 1000);
     this.#arrived = this.#arrived.filter(([at]) => at > second - 6);
     const whole = this.#arrived.filter(([at]) => at < second);
@@ -246,6 +255,7 @@ export class LogFeed {
   }
 
   #follow(question: LogsQuestion): void {
+    let isFirst = true;
     this.#end = hub.subscribe(
       {
         hosts: question.hosts || "*",
@@ -258,8 +268,17 @@ export class LogFeed {
         tail: FIRST_LINES,
       },
       {
-        began: () => this.#byNumber.clear(),
-        hosts: (upsert) => this.#hosts(upsert),
+        began: () => {
+          // A hub that has restarted counts its hosts anew. At the first time the search may have been faster, and its
+          // lines must be known again when they come once more.
+          if (!isFirst) this.#byNumber.clear();
+          isFirst = false;
+        },
+        hosts: (upsert, remove) => {
+          this.#hosts(upsert);
+          // Forgotten, or no longer of the filter: its lines are not of this answer any more.
+          if (remove.length > 0) this.#isOld = true;
+        },
         lines: (batches) => this.#lines(batches),
         gap: (gap) => this.#gap(gap),
         counts: (counts) => this.#counts(counts),
@@ -344,7 +363,7 @@ export class LogFeed {
       let id = this.#ids.get(host.agent_id);
       if (id === undefined) {
         // A search may have met it before the hub introduced it.
-        id = this.#byNumber.get(host.host) ?? this.#ids.size;
+        id = this.#byNumber.get(host.host) ?? this.#made++;
         this.#ids.set(host.agent_id, id);
       }
       this.#byNumber.set(host.host, id);
@@ -355,8 +374,7 @@ export class LogFeed {
   #idOf(number: number, name?: string): number {
     let id = this.#byNumber.get(number);
     if (id === undefined) {
-      id = this.#ids.size;
-      this.#ids.set(`number ${number}`, id);
+      id = this.#made++;
       this.#byNumber.set(number, id);
     }
     if (name && !this.#names.has(id)) this.#names.set(id, name);
