@@ -94,9 +94,9 @@ def test_everything_live_passes_at_once(proxy, prefix, tmp_path):
 
 
 def impatient(text):
-    """An example whose idle time-outs are a second; plain text, which cannot break a silence, is not asked here."""
-    text = re.sub(r"proxy_read_timeout 1h", "proxy_read_timeout 1s", text)
-    return re.sub(r"timeout (client|server|tunnel) 1h", r"timeout \1 1s", text)
+    """An example whose idle time-outs are three seconds; plain text cannot break a silence, and is not asked."""
+    text = re.sub(r"proxy_read_timeout 1h", "proxy_read_timeout 3s", text)
+    return re.sub(r"timeout (client|server|tunnel) 1h", r"timeout \1 3s", text)
 
 
 @pytest.mark.parametrize("proxy", [one for one in INSTALLED if one is not caddy], ids=lambda proxy: proxy.__name__)
@@ -112,7 +112,7 @@ def test_a_heartbeat_keeps_each_carrier_open_beyond_the_proxys_idle_time_out(pro
         async with behind(proxy, tmp_path, change=impatient) as the:
             readers = carriers.Readers(the.client, "", quiet)
             await readers.until_listening(the.app)
-            await asyncio.sleep(2.2)  # the proxy's patience, twice
+            await asyncio.sleep(3.5)  # longer than the proxy's patience
             the.view.lines(0, "/a.log", "one\n")
             assert await readers.take() == {carrier.__name__: ["one"] for carrier in quiet}
             await readers.close()
