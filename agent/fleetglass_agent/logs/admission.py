@@ -5,6 +5,7 @@ what was read already, and more files than the limit. Each is named in `skipped`
 """
 
 from collections.abc import Callable, Mapping
+from heapq import heappop, heappush, heapreplace
 from itertools import islice
 from typing import NamedTuple
 
@@ -62,8 +63,10 @@ class Admission:
         self._let_go = let_go
         self._note = note
         self._is_full_told = False
-        # The oldest quiet stream, as of a moment and a number of streams: one search serves a whole run of paths.
-        self._oldest: tuple[int, int, Stream | None] = (-1, 0, None)
+        # A heap of streams by their last writing, as of a moment: one look at all of them serves a whole run of paths.
+        self._quiet: list[tuple[int, int, Stream]] = []
+        self._quiet_ms = -1
+        self._seen: set[Stream] = set()  # that were put into it
 
     def admit(self, path: str, now_ms: int) -> Admitted | None:
         """Open it, or say why not."""
@@ -142,17 +145,32 @@ class Admission:
 
     def _make_room(self, look: Look, now_ms: int) -> bool:
         """The stream that was quiet for longest gives way to a file that is less so."""
-        as_of_ms, count, oldest = self._oldest
-        if as_of_ms != now_ms or count != len(self._streams):
-            quiet = [one for one in self._streams.values() if one.is_at_rest]
-            oldest = min(quiet, key=lambda one: one.last_written_ns, default=None)
-            self._oldest = now_ms, len(self._streams), oldest
+        oldest = self._oldest_quiet(now_ms)
         if oldest is None or oldest.last_written_ns >= look.mtime_ns:
             return False
-        self._oldest = (-1, 0, None)
+        heappop(self._quiet)
         self._let_go(oldest, f"more than {self.max_streams} files match, and it was quiet for longest")
         self._refuse(oldest.path, None)
         return True
+
+    def _oldest_quiet(self, now_ms: int) -> Stream | None:
+        """The stream that was quiet for longest; it stands first in `_quiet`."""
+        if self._quiet_ms != now_ms:
+            self._quiet_ms, self._quiet, self._seen = now_ms, [], set()
+        for stream in reversed([*self._streams.values()]):  # what was admitted since stands behind what was seen
+            if stream in self._seen:
+                break
+            self._seen.add(stream)
+            heappush(self._quiet, (stream.last_written_ns, len(self._seen), stream))
+        while self._quiet:
+            written_ns, number, stream = self._quiet[0]
+            if self._streams.get(stream.path) is stream and stream.is_at_rest:
+                if stream.last_written_ns == written_ns:
+                    return stream
+                heapreplace(self._quiet, (stream.last_written_ns, number, stream))
+            else:
+                heappop(self._quiet)
+        return None
 
     def _refuse(self, path: str, look: Look | None) -> None:
         why = f"more than {self.max_streams} files match"
