@@ -60,6 +60,27 @@ export const FLEET_SERIES: readonly string[] = [
 /** The series behind the columns that have a picture; enough for the past of a fleet too large to send whole. */
 export const CPU_SERIES: readonly string[] = FLEET_SERIES.slice(0, 6);
 
+/** The series that a figure is made of, where not every figure is asked for. */
+export const FEEDS: Record<Field, readonly string[]> = {
+  user: ["cpu.user_pct", "cpu.nice_pct"],
+  system: ["cpu.system_pct"],
+  iowait: ["cpu.iowait_pct"],
+  steal: ["cpu.steal_pct"],
+  busy: ["cpu.idle_pct"],
+  load: ["load.1m"],
+  memory: ["memory.used_pct"],
+  util: ["disk.util_pct"],
+  await: ["disk.util_pct", "disk.await_ms", "disk.read_await_ms", "disk.write_await_ms"],
+  disk: ["disk.util_pct"],
+  read: ["disk.read_bytes_per_s"],
+  write: ["disk.write_bytes_per_s"],
+  rx: ["net.rx_bytes_per_s"],
+  tx: ["net.tx_bytes_per_s"],
+  lines: ["log.lines_per_s"],
+  errors: ["log.errors_per_s"],
+  uptime: ["system.uptime_s"],
+};
+
 interface Disk {
   name: string;
   util: number;

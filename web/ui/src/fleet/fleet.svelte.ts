@@ -13,7 +13,7 @@ import { hub } from "../live/hub.svelte";
 import { pause } from "../live/pause.svelte";
 import type { Block } from "../protocol/messages";
 import { COLUMNS, Columns } from "./columns";
-import { apply, CPU_SERIES, F, FIELD_COUNT, FLEET_SERIES, type Plan, plan } from "./fields";
+import { apply, CPU_SERIES, F, FEEDS, FIELD_COUNT, FIELDS, FLEET_SERIES, type Plan, plan } from "./fields";
 import { type Host, hosts } from "./hosts.svelte";
 import { fill, type MetricsAnswer, type PastHost, stepFor } from "./past";
 
@@ -31,11 +31,15 @@ const PRESENT_WITHIN_MS = 500;
 const FILLED_EVERY_MS = 250;
 // After its first answer the question for the past has served; this long the answer may take to come whole.
 const PAST_WITHIN_MS = 5_000;
-// The past of more hosts than this comes without the figures that no picture shows, or not at all.
+// The past of more hosts than this comes in parts: what is drawn, then the figures at its end, then the processor's parts
+// in steps so many times as long.
 const PAST_ALL_UP_TO = 200;
+const PARTS_STEPS = 5;
+const END_STEPS = 3;
 const PAST_HOSTS_MAX = 2_000;
 const SLACK_MS = 1_500;
-const CPU_FIELDS = [F.user, F.system, F.iowait, F.steal, F.busy];
+const CPU_PARTS = [F.user, F.system, F.iowait, F.steal];
+const CPU_FIELDS = [...CPU_PARTS, F.busy];
 
 /** What the lens looks at. `from` null: the present, with `span_ms` behind it. */
 export interface Look {
@@ -70,6 +74,8 @@ class Fleet {
   #plans: (Plan | null)[] = [];
   #look: Look = { from: null, to: null, span_ms: COLUMNS * 1_000 };
   #asking: AbortController | null = null;
+  /** The field whose past the view draws. */
+  #drawn = F.busy;
   /** The picture as it was when the reader paused. */
   #held: { edge: number; figures: Float32Array } | null = null;
   /** Figures at the end of a range of the past, by slot; null while the lens is live. */
@@ -172,11 +178,13 @@ class Fleet {
 
   /** Keep the past of a field from now on, and fetch what the hub still has of it. */
   keep(field: number): void {
+    const isNew = field !== this.#drawn;
+    this.#drawn = field;
     if (!this.recent.keeps(field)) {
       this.recent.keep(field);
       if (this.#filter !== null) this.#askPast(this.#filter, hosts.chosen.length);
     }
-    if (this.columns !== this.recent && !this.columns.keeps(field)) {
+    if (this.columns !== this.recent && (isNew || !this.columns.keeps(field))) {
       this.columns.keep(field);
       void this.#fetch();
     }
@@ -196,29 +204,36 @@ class Fleet {
     }
     const end_ms = from === null ? hub.now() : (to ?? hub.now());
     const start_ms = from ?? end_ms - this.#look.span_ms;
-    // Of a large fleet only what the view draws.
-    if (count <= PAST_ALL_UP_TO) for (let field = 0; field < FIELD_COUNT; field++) columns.keep(field);
-    const extra = [F.load, F.memory, F.util, F.rx, F.read].some((field) => columns.keeps(field));
-    const series = count <= PAST_ALL_UP_TO || extra ? FLEET_SERIES : ["cpu.idle_pct"];
-    try {
+    const all = count <= PAST_ALL_UP_TO;
+    if (all) for (let field = 0; field < FIELD_COUNT; field++) columns.keep(field);
+    const filter = this.#filter;
+    const past = async (series: readonly string[], from_ms: number, steps: number, only?: readonly number[]) => {
       const answer = await ask<MetricsAnswer>(
         "metrics",
         {
-          filter: this.#filter,
-          series: series.join(),
-          from: Math.floor(start_ms),
+          filter,
+          series: [...new Set(series)].join(),
+          from: Math.floor(from_ms),
           to: Math.ceil(end_ms),
-          step: `${columns.step_ms / 1_000}s`,
+          step: `${(columns.step_ms * steps) / 1_000}s`,
         },
         asking.signal,
       );
       if (asking.signal.aborted) return;
       this.#reserve(hosts.slots);
-      const found = fill(columns, answer, (number) => hosts.byNumber(number)?.slot);
-      if (this.#then) this.#then = new Map(found.map((host) => [host.slot, host]));
-      this.problem = "";
+      const found = fill(columns, answer, (number) => hosts.byNumber(number)?.slot, only);
+      if (this.#then && !only) for (const host of found) this.#then.set(host.slot, host);
       this.past++;
       this.#changed();
+    };
+    try {
+      if (all) await past(FLEET_SERIES, start_ms, 1);
+      else {
+        await past([...FEEDS.busy, ...FEEDS[FIELDS[this.#drawn]!]], start_ms, 1);
+        if (this.#then) await past(FLEET_SERIES, Math.max(start_ms, end_ms - END_STEPS * columns.step_ms), 1);
+        await past(CPU_SERIES.slice(0, -1), start_ms, PARTS_STEPS, CPU_PARTS);
+      }
+      this.problem = "";
     } catch (error) {
       if (!asking.signal.aborted)
         this.problem = `the past cannot be shown: ${error instanceof Error ? error.message : String(error)}`;

@@ -32,6 +32,17 @@ test("the worst of a step is kept, parts as means, and a step without data is a 
   expect(host?.plan.disks[0]?.name).toBe("sda");
 });
 
+test("longer steps are spread over the shorter ones that are known, and fill no hole", () => {
+  const columns = new Columns(1_000, [F.busy, F.user]);
+  const idle = one("cpu.idle_pct", [50, null, 70], [0, 0, 0], [0, 0, 0], [T0, T0 + 1_000, T0 + 2_000]);
+  fill(columns, { step_ms: 1_000, series: [idle] }, () => 0);
+  const user = one("cpu.user_pct", [0], [25], [99], [T0]);
+  fill(columns, { step_ms: 5_000, series: [user] }, () => 0, [F.user]);
+  const step = T0 / 1_000;
+  expect([0, 1, 2, 3].map((at) => columns.value(0, F.user, step + at))).toEqual([25, Number.NaN, 25, Number.NaN]);
+  expect([0, 1, 2].map((at) => columns.value(0, F.busy, step + at))).toEqual([50, Number.NaN, 30]);
+});
+
 test("hosts that are gone meanwhile are left out", () => {
   expect(
     fill(

@@ -5,7 +5,9 @@
  * its last step. Of what can be bad the worst is kept; parts of a whole are kept as means, or they would not add up.
  */
 import { COLUMNS, type Columns } from "./columns";
-import { apply, FIELD_COUNT, type Plan, plan } from "./fields";
+import { apply, F, FIELD_COUNT, type Plan, plan } from "./fields";
+
+const EVERY = Array.from({ length: FIELD_COUNT }, (_, field) => field);
 
 export interface MetricsAnswer {
   step_ms: number;
@@ -32,12 +34,19 @@ export interface PastHost {
   figures: Float32Array;
 }
 
-/** Fill columns; `slotOf` gives the slot of a host's number, undefined if it is not known any more. */
+/**
+ * Fill columns; `slotOf` gives the slot of a host's number, undefined if it is not known any more.
+ *
+ * `only` some fields are written. Steps longer than those of the columns are spread over them, but into no hole of
+ * what is known already.
+ */
 export function fill(
   columns: Columns,
   answer: MetricsAnswer,
   slotOf: (host: number) => number | undefined,
+  only: readonly number[] = EVERY,
 ): PastHost[] {
+  const wide = Math.max(1, Math.round(answer.step_ms / columns.step_ms));
   const byHost = new Map<number, MetricsAnswer["series"]>();
   for (const one of answer.series) {
     const its = byHost.get(one.host);
@@ -60,7 +69,10 @@ export function fill(
         values[i] = position === undefined ? Number.NaN : (kept(one)[position] ?? Number.NaN);
       });
       apply(from, values, 0, figures);
-      for (let field = 0; field < FIELD_COUNT; field++) columns.set(slot, field, step, figures[field]!);
+      for (let own = step; own < step + wide; own++) {
+        if (wide > 1 && Number.isNaN(columns.value(slot, F.busy, own))) continue;
+        for (const field of only) columns.set(slot, field, own, figures[field]!);
+      }
     }
     if (steps.length > 0) found.push({ slot, plan: from, figures });
   }
