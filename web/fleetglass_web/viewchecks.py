@@ -213,6 +213,18 @@ class FleetViewChecks:
         assert got == b"".join(b"line %03d\n" % number for number in range(20))
         assert steps > 1
 
+    def test_a_resume_within_a_batch_begins_with_that_batch(self, stage: Stage) -> None:
+        """`resume` with `partly`, and `holds`."""
+        host = stage.join("web-1", {})
+        cursor = stage.view.cursor()
+        for number in range(4):
+            stage.lines(host, "/a.log", b"line %d\nand more\n" % number)
+        third = stage.view.resume(cursor, [host], None).batches[2]
+        found = stage.view.resume(cursor, [host], None, partly=third.seq)
+        assert (found.batches[0], found.is_known) == (third, True)
+        assert text_of(found.batches) == b"line 2\nand more\nline 3\nand more\n"
+        assert stage.view.holds(cursor, [host], None)
+
     def test_a_cursor_from_elsewhere_is_refused(self, stage: Stage) -> None:
         """`CursorError`."""
         stage.join("web-1", {})

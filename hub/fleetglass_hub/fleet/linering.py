@@ -28,13 +28,22 @@ GAPS_PER_STREAM = 64
 class After(NamedTuple):
     """What arrived after a sequence number. `last_seq` stands behind the last batch; `is_complete`: nothing follows.
 
-    Each gap is in the step that passes its place: it is told once, and before the lines behind it.
+    Each gap is in the step that passes its place: it is told once, and before the lines behind it. Where more gaps were
+    than are kept, and became one, it is in each step that passes a part of it.
     """
 
     gaps: list[Gap]
     batches: list[LineBatch]
     last_seq: int
     is_complete: bool
+
+
+class _Place(NamedTuple):
+    """A gap, and the numbers that it reaches from and to; more than one only where several became one."""
+
+    first: int
+    last: int
+    gap: Gap
 
 
 class _Stream:
@@ -48,7 +57,7 @@ class _Stream:
         self.bytes = 0
         self.evicted_seq = evicted_seq
         self.evicted_ms = evicted_ms
-        self.gaps: deque[tuple[int, Gap]] = deque()
+        self.gaps: deque[_Place] = deque()
 
     def pop(self) -> int:
         """Push the oldest batch out; the bytes that it cost."""
@@ -59,18 +68,18 @@ class _Stream:
         return cost
 
     def add_gap(self, seq: int, gap: Gap) -> None:
-        """Keep the newest gaps; the two oldest become one, at the place of the later: never silence."""
-        self.gaps.append((seq, gap))
+        """Keep the newest gaps; the two oldest become one, which reaches from the one's place to the other's."""
+        self.gaps.append(_Place(seq, seq, gap))
         if len(self.gaps) > GAPS_PER_STREAM:
-            _, one = self.gaps.popleft()
-            place, two = self.gaps.popleft()
+            first, _, one = self.gaps.popleft()
+            _, last, two = self.gaps.popleft()
             both = two._replace(
                 from_ms=min(one.from_ms, two.from_ms),
                 to_ms=max(one.to_ms, two.to_ms),
                 lines=_sum(one.lines, two.lines),
                 bytes=_sum(one.bytes, two.bytes),
             )
-            self.gaps.appendleft((place, both))
+            self.gaps.appendleft(_Place(first, last, both))
 
     def after(self, seq: int) -> Iterator[LineBatch]:
         """Batches behind a number, oldest first: the last ones, so they are looked for from the end."""
@@ -220,9 +229,10 @@ class LineRing:
                 break
             batches.append(batch)
             size += len(batch.data)
-        told = [entry for stream in streams for entry in stream.gaps]
-        told += [(stream.evicted_seq, _evicted(stream, seen_ms)) for stream in streams]
-        gaps = [gap for at, gap in sorted(told, key=lambda entry: entry[0]) if seq < at <= last]
+        told = [place for stream in streams for place in stream.gaps]
+        told += [_Place(stream.evicted_seq, stream.evicted_seq, _evicted(stream, seen_ms)) for stream in streams]
+        told.sort(key=lambda place: place.first)
+        gaps = [place.gap for place in told if seq < place.last and place.first <= last]
         return After(gaps, batches, last, is_complete)
 
     def holds(self, seq: int, hosts: Collection[int], path: Callable[[str], bool]) -> bool:
