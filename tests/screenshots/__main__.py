@@ -20,8 +20,8 @@ from playwright.sync_api import Page
 ROOT = Path(__file__).parents[2]
 PICTURES = ROOT / "docs" / "pictures"
 SIZES = {"": (1440, 900), "-phone": (390, 844)}
-# Long enough for sparklines and strips to have a shape.
-WARM_UP_S = 150
+# The pictures show five minutes: so long, that none of it lies before the first sample.
+WARM_UP_S = 310
 
 PAGES = {
     "fleet": "/?group=role",
@@ -29,7 +29,7 @@ PAGES = {
     "fleet-grid": "/?view=grid",
     "host": "/host?host={host}",
     "logs": "/logs",
-    "compare": "/compare?metric=cpu.user_pct",
+    "compare": "/compare?metric=cpu",
     "hosts": "/hosts",
     "hosts-enrol": "/hosts",
 }
