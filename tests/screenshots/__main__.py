@@ -35,6 +35,7 @@ PAGES = {
 }
 # Pages that are what they are only after something is opened, by its test name.
 OPENED = {"hosts-enrol": "enrol-open"}
+SEARCHED = """() => !document.querySelector('[data-testid="log-status"]').textContent.includes("searching")"""
 # Hubs of their own: one without hosts, one that asks who is there.
 FIRST_RUN, SIGN_IN = "fleet-first-run", "sign-in"
 README = ("fleet", "host")
@@ -46,6 +47,9 @@ def photograph(page: Page, url: str, name: str, file: str, settle_s: float) -> N
     if name in OPENED:
         page.get_by_test_id(OPENED[name]).click()
     page.wait_for_timeout(settle_s * 1_000)
+    if name == "logs":
+        # Searched back over the whole window: the histogram holds no time that nobody looked at.
+        page.wait_for_function(SEARCHED, timeout=60_000)
     page.screenshot(path=str(PICTURES / f"{file}.png"))
     print(f"  docs/pictures/{file}.png", flush=True)
 
