@@ -143,10 +143,9 @@ def test_what_is_wrong_with_a_message_is_told_and_the_connection_goes_on(frames,
         ([text(b"x" * 400_000)], 1009, "exceeds limit of 131072 bytes"),
         ([bytes([LAST | TEXT, 0xFF]), b"\xff" * 8, bytes(4), b"x" * 100_000], 1009, "exceeds limit of 131072 bytes"),
         ([frame(TEXT, b"x"), *[frame(CONTINUED, b"x" * 60_000)] * 3], 1009, "exceeds limit of"),
-        ([frame(TEXT, b"")] + [frame(CONTINUED, b"")] * 2_000, 1008, "in a second; subscribe once"),
         ([frame(LAST | PING, b"")] * 20_000, 1008, "more than 1,000 frames in a second"),
         ([text(b'{"op":"unsubscribe","id":1}')] * 60, 1008, "messages in a row were errors"),
-        ([text(LOGS), text(b'{"op":"unsubscribe","id":1}')] * 40, 1008, "more than 50 messages in a second"),
+        ([text(LOGS), text(b'{"op":"unsubscribe","id":1}')] * 100, 1008, "more than 50 messages in a second"),
     ],
 )
 def test_what_is_no_message_ends_the_connection_with_a_reason_that_arrives(frames, code, says, caplog):
