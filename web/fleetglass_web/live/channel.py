@@ -12,7 +12,7 @@ from typing import Any
 
 from fleetglass_web.live import messages as m
 from fleetglass_web.live.messages import Frame
-from fleetglass_web.live.reading import ASK_ALL, ASK_EVERY, HOLD_AFTER, LOOK_BYTES
+from fleetglass_web.live.reading import ASK_ALL, ASK_EVERY, ASK_MOST, HOLD_AFTER, LOOK_BYTES
 from fleetglass_web.live.subscriber import Sink, Subscriber
 from fleetglass_web.live.subscription import LogsQuestion, MetricsQuestion
 from fleetglass_web.query import hostfilter
@@ -159,6 +159,8 @@ class Channel:
             asked = [subscriber for subscriber in group.people if subscriber.sink.ask()]
         elif frame_bytes >= LOOK_BYTES:
             asked = [subscriber for subscriber in group.people if subscriber.sink.look()]
+        elif len(group.people) > ASK_MOST:
+            return
         else:
             people = group.people
             chosen = [people[(self._next_asked + at) % len(people)] for at in range(ASK_ALL)]

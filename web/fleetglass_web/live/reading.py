@@ -14,13 +14,14 @@ unread, so it is for frames from `LOOK_BYTES` on. Who seems to have stopped is a
     ──────────────▼───────────▼────
                   │  window   │
 
-Where frames are small and subscribers many, `ASK_ALL` of them are asked at a time, in their turns: of 640 each is asked
-with every 20th frame. Asked with each second frame, a client that has not answered three frames later is held back: it
-has at most five frames before it, and gets the newest state when it answers. Who is asked rarely has more before it,
-but no more than the kernels hold (`transports/kernelbuffer`), which a client that reads on reads within a second.
+Of up to `ASK_MOST`, `ASK_ALL` are asked at a time, in their turns. Small frames to more are left to the bounds of the
+kernel (`transports/kernelbuffer`), which a client that reads on has read within a second: asking them would cost more
+than the frames. Asked with each second frame, a client that has not answered three frames later is held back: it has at
+most five frames before it (eleven of 256 subscribers), and gets the newest state when it answers.
 """
 
 ASK_ALL = 64
+ASK_MOST = 256
 LOOK_BYTES = 8 << 10
 ASK_EVERY = 2
 HOLD_AFTER = 3
