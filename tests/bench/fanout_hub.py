@@ -15,6 +15,7 @@ import uvloop
 from fleetglass_web.app import create_app
 from fleetglass_web.serving import serving
 from fleetglass_web.testing import FakeFleet
+from fleetglass_web.view import Block
 from starlette.applications import Starlette
 from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocketDisconnect
@@ -36,7 +37,8 @@ class Fleet(FakeFleet):
         if after >= self.mark:
             return self.mark, []
         # Asked for at the tick: the reader compares this moment with its own.
-        return self.mark, [self.block._replace(time_ms=self.block.time_ms * 0 + self.now_ms())]
+        block = self.block
+        return self.mark, [Block(block.schema, block.hosts, np.full(len(block.hosts), self.now_ms()), block.values)]
 
 
 class Ours:

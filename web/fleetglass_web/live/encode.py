@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, assert_never
 
 import msgspec
+import numpy as np
 
 from fleetglass_web.live import messages as m
 from fleetglass_web.live.float32 import as_lists
@@ -54,12 +55,15 @@ def host_map(host: Host) -> Map:
     }
 
 
+_U32, _F64, _F32 = np.dtype("<u4"), np.dtype("<f8"), np.dtype("<f4")
+
+
 def _packed_block(block: Block) -> Map:
     return {
         "schema": block.schema,
-        "hosts": block.hosts.astype("<u4", copy=False).tobytes(),
-        "time_ms": block.time_ms.astype("<f8", copy=False).tobytes(),
-        "values": block.values.astype("<f4", copy=False).tobytes(),
+        "hosts": block.hosts.astype(_U32, copy=False).tobytes(),
+        "time_ms": block.time_ms.astype(_F64, copy=False).tobytes(),
+        "values": block.values.astype(_F32, copy=False).tobytes(),
     }
 
 

@@ -281,7 +281,7 @@ class Exchange:
                 channel.tick(now_ms)
         if now_ms >= self._check_ms + CHECK_MS:
             self._check_ms = now_ms
-            for subscriber in list(self.subscribers):
+            for subscriber in [one for one in self.subscribers if not one.is_ready]:
                 subscriber.check(now_ms)
             if now_ms >= self._ping_ms + PING_MS:
                 self._ping_ms = now_ms

@@ -8,7 +8,7 @@ In: `now_ms`, blocks of the view. Out: frames to the subscribers.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,7 +51,8 @@ class MetricsChannel(Channel):
         write_all: WriteAll = write_all_plain,
         mark: int | None = None,
     ) -> None:
-        self._mask: NDArray[np.bool_] = np.zeros(0, dtype=np.bool_)
+        # Host -> is a member. The last entry is always false: it stands for all hosts beyond.
+        self._mask: NDArray[np.bool_] = np.zeros(1, dtype=np.bool_)
         self._sent_ms: NDArray[np.float64] = np.zeros(0)
         super().__init__(number, question, view, write_all)
         self.question = question
@@ -104,21 +105,20 @@ class MetricsChannel(Channel):
             columns = series.select(self.question.series, names)
             if not columns:
                 continue
+            # A tick begins with cold caches, where each call into NumPy takes some 10 us: few of them, and none to copy
+            # what is kept whole.
             block = _joined(group)
-            keep = self._is_member(block.hosts)
-            if thin:
-                keep &= _thinned(block, names, self.question.interval_ms)
-            if not keep.any():
+            rows = self._mask.take(block.hosts, mode="clip").nonzero()[0]
+            if not len(rows):
                 continue
-            rows = block.values if keep.all() else block.values[keep]
+            if len(rows) != len(block.hosts):
+                block = _rows(block, rows)
+            if thin:
+                block = _thinned(block, names, self.question.interval_ms)
             if len(columns) != len(names):
-                rows = rows[:, list(columns)]
-            found.append(Block(schema, block.hosts[keep], block.time_ms[keep], rows))
+                block = block._replace(values=block.values[:, list(columns)])
+            found.append(block)
         return found
-
-    def _is_member(self, hosts: NDArray[np.uint32]) -> NDArray[np.bool_]:
-        known = hosts < len(self._mask)
-        return known & self._mask[np.where(known, hosts, 0)] if len(self._mask) else known & False
 
     def _series(self, schema: int) -> tuple[str, ...]:
         names = self.view.schema(schema)
@@ -184,7 +184,7 @@ class MetricsChannel(Channel):
 
     def _enter(self, host: Host) -> None:
         super()._enter(host)
-        if host.host >= len(self._mask):
+        if host.host >= len(self._mask) - 1:
             more = host.host + 64 - len(self._mask)
             self._mask = np.concatenate((self._mask, np.zeros(more, dtype=np.bool_)))
             self._sent_ms = np.concatenate((self._sent_ms, np.zeros(more)))
@@ -221,12 +221,16 @@ def _joined(blocks: Sequence[Block]) -> Block:
     )
 
 
-def _thinned(block: Block, names: tuple[str, ...], interval_ms: int) -> NDArray[np.bool_]:
+def _rows(block: Block, rows: NDArray[Any]) -> Block:  # any: positions, or a truth for each
+    return Block(block.schema, block.hosts[rows], block.time_ms[rows], block.values[rows])
+
+
+def _thinned(block: Block, names: tuple[str, ...], interval_ms: int) -> Block:
     """Of each host and interval one row: the newest that carries a report, else the newest."""
     count = len(block.hosts)
-    keep = np.ones(count, dtype=np.bool_)
     if count < 2 or len(np.unique(block.hosts)) == count:
-        return keep
+        return block
+    keep = np.ones(count, dtype=np.bool_)
     bucket = np.floor(block.time_ms / interval_ms)
     has_report = np.zeros(count, dtype=np.bool_)
     if REPORT_AGE in names:
@@ -235,7 +239,7 @@ def _thinned(block: Block, names: tuple[str, ...], interval_ms: int) -> NDArray[
     is_last = np.ones(count, dtype=np.bool_)
     is_last[:-1] = (np.diff(block.hosts[order].astype(np.int64)) != 0) | (np.diff(bucket[order]) != 0)
     keep[order] = is_last
-    return keep
+    return _rows(block, keep)
 
 
 def _pieces(blocks: Sequence[Block]) -> Iterator[Block]:

@@ -156,7 +156,7 @@ class Subscriber:
         """The sink took the last write and no more for now."""
         if self.is_ready:
             self.is_ready = False
-            self.blocked_ms = self._clock()
+            self.blocked_ms = self._progress_ms = self._clock()
             for channel in self.channels.values():
                 channel.readiness_changed()
 
@@ -204,9 +204,8 @@ class Subscriber:
             self._backlog.forget(channel)
 
     def check(self, now_ms: float) -> None:
-        """Close a client that takes nothing; call every few seconds."""
+        """Close a client that takes nothing; call every few seconds while it is not ready."""
         if self.is_ready or self.is_closed:
-            self._progress_ms = now_ms
             return
         waiting = self.sink.waiting_bytes()
         if waiting < self._waiting:
