@@ -41,3 +41,13 @@ it("finds the first row of a second", () => {
   view.build(tail("a", "b", "c").rows, none);
   expect([view.indexAt(0), view.indexAt(4_000), view.indexAt(99_000)]).toEqual([0, 1, 3]);
 });
+
+it("finds where a row stands from its end, and says when it is gone", () => {
+  const view = new PaneView();
+  const rows = tail("a", "x".repeat(25), "b").rows;
+  view.build(rows, { ...none, wrapColumns: 10 });
+  expect(view.lastIndexOf(rows[1]!)).toBe(3);
+  view.build(rows.slice(1), none);
+  expect(view.lastIndexOf(rows[2]!)).toBe(1);
+  expect(view.lastIndexOf(rows[0]!)).toBe(-1);
+});
