@@ -15,8 +15,7 @@ export interface Wire {
 }
 
 export interface WireEvents {
-  /** `at`: when it came, if that was before now. */
-  message(message: ServerMessage, at?: number): void;
+  message(message: ServerMessage): void;
   /** A frame that no one could read. */
   unreadable(problem: string): void;
   close(): void;
@@ -24,56 +23,28 @@ export interface WireEvents {
 
 export type Dial = (events: WireEvents) => Wire;
 
-/** What `public/first.js` began while this code was on its way: a socket, what it said and what it heard. */
-interface Early {
-  socket: WebSocket;
-  said: string;
-  heard: { data: ArrayBuffer | string; at: number }[];
-}
-declare global {
-  interface Window {
-    fleetglassEarly?: Early;
-  }
-}
-
-/** The early socket, once, if it still stands. */
-function takeEarly(): Early | null {
-  const early = window.fleetglassEarly ?? null;
-  delete window.fleetglassEarly;
-  return early !== null && early.socket.readyState <= WebSocket.OPEN ? early : null;
-}
-
 /** Dial the hub that served this page, below whatever prefix it was served. */
 export function webSocket(base: string): Dial {
   return (events) => {
     const url = new URL("api/v1/live", base);
     url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
-    const early = takeEarly();
-    const socket = early?.socket ?? new WebSocket(url, ["fleetglass.v1"]);
+    const socket = new WebSocket(url, ["fleetglass.v1"]);
     socket.binaryType = "arraybuffer";
-    let said = early?.said;
     let over = false;
     const end = (): void => {
       if (over) return;
       over = true;
       events.close();
     };
-    const hear = (data: ArrayBuffer | string, at?: number): void => {
+    socket.onmessage = ({ data }) => {
       if (over) return;
-      const decoded = decode(data);
+      const decoded = decode(data as ArrayBuffer | string);
       if (decoded.message === null) events.unreadable(decoded.problem);
-      else events.message(decoded.message, at);
+      else events.message(decoded.message);
     };
-    socket.onmessage = ({ data }) => hear(data as ArrayBuffer | string);
     socket.onclose = end;
-    // After the caller has its wire, and before anything newer comes.
-    if (early) queueMicrotask(() => early.heard.forEach(({ data, at }) => void hear(data, at)));
     return {
       send: (message) => {
-        if (said === JSON.stringify(message)) {
-          said = undefined;
-          return;
-        }
         if (socket.readyState === WebSocket.OPEN) socket.send(encode(message));
       },
       drop: () => {
@@ -183,10 +154,10 @@ export class LiveSocket {
   #connect(dial: Dial): void {
     let welcomed = false;
     const wire = dial({
-      message: (message, at = performance.now()) => {
+      message: (message) => {
         if (wire !== this.#wire) return;
         welcomed ||= message.op === "welcome";
-        this.#received(message, at);
+        this.#received(message);
       },
       unreadable: (problem) => {
         if (wire !== this.#wire) return;
@@ -226,9 +197,9 @@ export class LiveSocket {
     });
   }
 
-  #received(message: ServerMessage, at: number): void {
+  #received(message: ServerMessage): void {
     const before = this.session.link.state;
-    this.session.received(message, at);
+    this.session.received(message, performance.now());
     this.#flush();
     if (this.session.link.state === before) return;
     if (this.session.link.state === "open") void this.#readClock();

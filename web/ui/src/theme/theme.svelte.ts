@@ -1,5 +1,5 @@
 /**
- * Dark, light, or as the system says. `public/first.js` applies the same rules before the first paint.
+ * Dark, light, or as the system says. `public/theme.js` applies the same rules before the first paint.
  *
  * `theme.colours` are the tokens as canvas needs them, read once a change of theme.
  */
