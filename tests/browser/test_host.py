@@ -206,9 +206,12 @@ def test_a_lost_host_is_grey_with_its_age_and_comes_back_by_itself(host, hub, op
 
 def test_watching_raises_the_host_to_ten_hertz_and_leaving_lets_it_down(host, hub, open_page):
     page = open_page(f"{hub.url}/host?host=db-03")
-    page.get_by_test_id("host-head").get_by_role("button", name="1 Hz").click()
     expect(page.get_by_test_id("host-head")).to_contain_text("10 Hz while watched")
     until(lambda: host.agent.next(messages.Interest).interval_ms == 100, "the agent is asked for ten samples a second")
+    page.get_by_test_id("host-head").get_by_role("button", name="10 Hz while watched").click()
+    until(lambda: host.agent.next(messages.Interest, 10).interval_ms != 100, "the agent is let down by hand")
+    page.get_by_test_id("host-head").get_by_role("button", name="1 Hz").click()
+    until(lambda: host.agent.next(messages.Interest, 10).interval_ms == 100, "the agent is asked again")
     page.goto(f"{hub.url}/hosts")
     until(lambda: host.agent.next(messages.Interest, 10).interval_ms != 100, "the agent is let down again")
 

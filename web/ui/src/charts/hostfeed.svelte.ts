@@ -46,6 +46,7 @@ export class HostFeed {
   readonly filled: [fromMs: number, toMs: number][] = [];
 
   #end: (() => void) | null = null;
+  #intervalMs = 0;
   #abort: AbortController | null = null;
   #holes = new Map<number, { toMs: number; asked: number; foundMs: number }>();
   #schemas = new Map<number, string[]>();
@@ -61,6 +62,8 @@ export class HostFeed {
 
   /** Subscribe, at a host's own rate or faster while watched. */
   start(intervalMs: number): void {
+    if (this.#end !== null && intervalMs === this.#intervalMs) return;
+    this.#intervalMs = intervalMs;
     this.#end?.();
     this.#end = hub.subscribe(
       { hosts: filterOf(this.name), series: ["*"], interval_ms: intervalMs, history_s: RECENT_MS / 1000 },
