@@ -278,6 +278,7 @@ def test_the_heatmap_can_be_probed_walked_and_opened_at_a_second(hub, fleet, ope
 
 def test_the_grid_shows_every_host_on_one_scale(hub, fleet, open_page):
     page = open_page(f"{hub.url}/")
+    expect(page.get_by_test_id("fleet-table")).to_be_visible()  # before, nobody hears the key
     page.keyboard.press("3")
     expect(page.get_by_test_id("fleet-grid").get_by_role("listitem")).to_have_count(4)
     expect(page.get_by_test_id("fleet-grid")).to_contain_text("web-1")

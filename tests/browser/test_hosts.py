@@ -49,8 +49,10 @@ def offered(page):
 
 def test_the_dialog_makes_a_line_and_shows_who_joined_with_it(hub, open_page, start_line, tmp_path):
     page = open_page(f"{hub.url}/hosts")
+    expect(page.get_by_test_id("enrol-open")).to_be_visible()  # before, nobody hears the key
     page.keyboard.press("a")
     dialog = page.get_by_test_id("enrol")
+    expect(dialog).to_be_visible()
     first = offered(page)
     dialog.get_by_label("Labels").fill("role=db dc=fra1 nonsense")
     expect(dialog.get_by_role("alert")).to_contain_text("nonsense is left out")
