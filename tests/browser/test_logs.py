@@ -117,17 +117,22 @@ def test_a_pattern_that_makes_no_sense_says_why_and_the_lines_stay(agent, hub, o
 
 
 def test_levels_are_counted_as_the_api_counts_and_can_be_switched_off(agent, hub, open_page):
-    written = ["ERROR a", "ERROR b", "WARN c", '{"level":"info","msg":"d"}', "DEBUG e", "nothing said"]
+    written = ["ERROR a", "ERROR b", "WARN c", '{"level":"info","msg":"d"}', "DEBUG e", "nothing said", "FATAL f"]
     page = open_page(f"{hub.url}/logs")
     end = write(agent, *written)
     agent.until_committed(LOG, end)
     counts = {
         level: len(hub.get("/api/v1/logs", filter="*", severity=level)["lines"])
-        for level in ("error", "warn", "info", "debug", "other")
+        for level in ("fatal", "error", "warn", "info", "debug", "other")
     }
     assert sum(counts.values()) == len(written)
     for level, count in counts.items():
         expect(page.locator(f"button[data-level={level}]")).to_contain_text(f"{count}")
+    # What ends a program is not one more error: it has the mark and the colour that its lines have.
+    fatal = page.locator("button[data-level=fatal] span")
+    ink = "(node, name) => getComputedStyle(node)[name]"
+    assert fatal.evaluate(ink, "color") == lines(page).filter(has_text="FATAL f").evaluate(ink, "borderLeftColor")
+    assert fatal.evaluate(ink, "color") != page.locator("button[data-level=error] span").evaluate(ink, "color")
     page.locator("button[data-level=error]").click()
     expect(lines(page)).to_have_count(len(written) - counts["error"])
     page.wait_for_url("**levels=**")

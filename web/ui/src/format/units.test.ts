@@ -23,7 +23,10 @@ describe("figures", () => {
     expect(printed(byteRate(0))).toBe("0 B/s");
     expect(printed(byteRate(1_023_000_000))).toBe("1.02 GB/s");
     expect(printed(capacity(17.9 * 1024 ** 3))).toBe("17.9 GiB");
-    expect(printed(capacity(1_010 * 1024 ** 2))).toBe("1,010 MiB");
+    expect(printed(capacity(999 * 1024 ** 2))).toBe("999 MiB");
+    expect(printed(capacity(1_010 * 1024 ** 2))).toBe("0.99 GiB");
+    expect(printed(capacity(1_010))).toBe("0.99 KiB");
+    expect(printed(capacity(2_000 * 1024 ** 5))).toBe("2,000 PiB");
   });
 
   test("per cent has one decimal, counts are grouped", () => {

@@ -53,8 +53,8 @@ function scaled(value: number, base: number, units: readonly string[]): Quantity
   if (!Number.isFinite(value)) return NOTHING;
   let step = 0;
   let size = Math.abs(value);
-  // 999.6 kB/s would print as "1000": it is 1.00 MB/s.
-  while (step < units.length - 1 && size >= base - (step === 0 ? 0.5 : 0.5)) {
+  // 999.6 kB/s would print as "1000": it is 1.00 MB/s. And 1,010 MiB, which has four digits, is 0.99 GiB.
+  while (step < units.length - 1 && size >= 999.5) {
     size /= base;
     step++;
   }
