@@ -75,7 +75,7 @@ class Session:
     """
 
     __slots__ = (
-        "_files", "_rate", "_resent_ms", "_schemas", "_streams", "_told", "_truncated_bytes", "commit_sent_ms",
+        "_down", "_files", "_rate", "_resent_ms", "_schemas", "_streams", "_told", "_truncated_bytes", "commit_sent_ms",
         "committed_bytes", "credit",
         "heard_ms", "intake", "is_over", "known", "member", "peer", "received_bytes", "routing_id", "run_id",
         "samples_told_ms", "untold",
@@ -111,7 +111,8 @@ class Session:
         self._resent_ms = resent_ms
         self._schemas: dict[int, _Schema] = {}
         self._rate: LineRate | None = None  # of a host that follows something
-        self._streams: dict[int, StreamState] = {}
+        self._streams: dict[int, StreamState] = {}  # by their numbers here, those that are down among them
+        self._down: dict[int, None] = {}  # the numbers of those, oldest first
         self._files: dict[int, FileState] = {}
 
     def schema(self, message: typed.SchemaMessage) -> None:
@@ -222,8 +223,7 @@ class Session:
             case EventKind.STREAM_UP:
                 self._stream_up(message)
             case EventKind.STREAM_DOWN:
-                if self._rate is not None and message.stream is not None:
-                    self._rate.left(message.stream)
+                self._stream_down(message)
             case EventKind.FILE_UP:
                 self._file_up(message)
             case EventKind.FILE_END:
@@ -257,7 +257,8 @@ class Session:
         kind = message.fields.get("kind", "file")
         if not isinstance(kind, str) or not kind or not path:
             raise _malformed("event.fields", "stream_up has a path and a kind")
-        if message.stream not in self._streams and len(self._streams) >= limits.STREAMS:
+        is_up = message.stream in self._streams and message.stream not in self._down
+        if not is_up and self._followed >= limits.STREAMS:
             raise Refusal(
                 RejectCode.LIMIT, f"more than {limits.STREAMS} streams; follow fewer files (--tail, --exclude)", None
             )
@@ -265,6 +266,7 @@ class Session:
         if is_new:
             self.intake.stream_is_new(stream)
         self._streams[message.stream] = stream
+        self._down.pop(message.stream, None)
         self._count_streams()
         if self._rate is None:
             self._rate = LineRate()
@@ -272,9 +274,27 @@ class Session:
                 self._schemas[known] = schema._replace(wide=self._wide(schema.series))
         self._rate.followed(message.stream)
 
+    def _stream_down(self, message: typed.Event) -> None:
+        """It leaves the count and the limit. Its number keeps its meaning, for what comes late, until a stream has it
+        again or as many others went down since."""
+        number = message.stream
+        if number is None or number not in self._streams or number in self._down:
+            return
+        if self._rate is not None:
+            self._rate.left(number)
+        self._down[number] = None
+        if len(self._down) > limits.STREAMS:
+            oldest = next(iter(self._down))
+            del self._down[oldest], self._streams[oldest]
+        self._count_streams()
+
+    @property
+    def _followed(self) -> int:
+        return len(self._streams) - len(self._down)
+
     def _count_streams(self) -> None:
-        if self.member.streams != len(self._streams):
-            self.member.streams = len(self._streams)
+        if self.member.streams != self._followed:
+            self.member.streams = self._followed
             self.intake.fleet.changed(self.member.host)
 
     def _file_up(self, message: typed.Event) -> None:

@@ -493,6 +493,58 @@ def test_more_streams_than_the_limit_are_refused(rooms):
     assert code(agent) == RejectCode.LIMIT
 
 
+def test_a_stream_that_is_down_leaves_the_count_and_the_limit(rooms):
+    agent = rooms.agent().hello()
+    for number in range(limits.STREAMS):
+        agent.event("stream_up", number, path=f"/var/log/{number}", kind="file")
+    agent.event("stream_down", 3, why="its file is gone")
+    agent.event("stream_down", 3, why="its file is gone")
+    agent.event("stream_down", limits.STREAMS + 7, why="of an earlier session")
+    assert rooms.view.hosts()[0].streams == limits.STREAMS - 1
+    agent.event("stream_up", limits.STREAMS, path="/var/log/one-more", kind="file")
+    assert rooms.view.hosts()[0].streams == limits.STREAMS
+    assert not [message for message in agent.told() if isinstance(message, messages.Reject)]
+    agent.event("stream_up", 3, path="/var/log/two-more", kind="file")
+    assert code(agent) == RejectCode.LIMIT
+
+
+@pytest.mark.parametrize("numbers", [range(2 * limits.STREAMS + 200), [5] * (2 * limits.STREAMS + 200)])
+def test_streams_of_a_day_each_come_and_go_for_longer_than_the_limit(rooms, numbers):
+    agent = rooms.agent().hello()
+    for day, number in enumerate(numbers):
+        agent.follow(f"/var/log/app-{day}.log", number, file=100 + day)
+        agent.lines(0, b"a line\n", number, 100 + day)
+        agent.event("stream_down", number, why="its file is gone")
+    assert not [message for message in agent.told() if isinstance(message, messages.Reject)]
+    assert rooms.view.hosts()[0].streams == 0
+    assert len(rooms.recorder.lines) == len(numbers)
+
+
+def test_lines_and_gaps_that_come_after_their_stream_went_down_are_kept(rooms):
+    agent = rooms.agent().hello()
+    agent.follow()
+    agent.event("stream_down", 0, why="its file is gone")
+    agent.lines(0, b"late\n")
+    agent.event("gap", 0, 7, start=5, end=9, why="file-gone")
+    assert [bytes(batch.data) for batch in rooms.recorder.lines] == [b"late\n"]
+    assert [gap.bytes for gap in rooms.watcher.gaps] == [4]
+    rooms.commit()
+    assert offsets(agent.told()) == {7: 9}
+    assert rooms.view.hosts()[0].streams == 0
+
+
+def test_a_number_that_another_stream_has_got_is_not_taken_for_the_old_one(rooms):
+    agent = rooms.agent().hello()
+    agent.follow("/var/log/old.log", file=7)
+    agent.event("stream_down", 0, why="its file is gone")
+    agent.follow("/var/log/new.log", file=8)
+    agent.lines(0, b"of the new one\n", file=8)
+    assert not [message for message in agent.told() if isinstance(message, messages.Reject)]
+    assert [batch.path for batch in rooms.recorder.lines] == ["/var/log/new.log"]
+    agent.lines(0, b"of the old one\n", file=7)
+    assert code(agent) == RejectCode.MALFORMED
+
+
 def test_a_welcome_with_all_that_a_hub_may_know_fits_into_a_message(rooms):
     agent = rooms.agent().hello()
     for number in range(limits.STREAMS):
