@@ -74,6 +74,8 @@ class Hosts {
   known = $state(false);
   /** False until the filter has had its first answer. */
   matched = $state(false);
+  /** False until the link's filter was answered or refused: not everyone's figures are asked for first. */
+  settled = $state(false);
   /** The filter that `chosen` shows. */
   filter = $state("");
 
@@ -141,6 +143,7 @@ class Hosts {
       before?.();
       this.problem = "";
       this.filter = "";
+      this.settled = true;
       if (this.known) this.#choose(this.#everyone);
       this.version++;
       return;
@@ -163,11 +166,14 @@ class Hosts {
           }
           this.problem = "";
           this.filter = filter;
+          this.settled = true;
           this.#choose(members);
           this.version++;
         },
         failed: (message) => {
-          if (this.#asked === filter) this.problem = message;
+          if (this.#asked !== filter) return;
+          this.problem = message;
+          this.settled = true;
         },
       },
     );
