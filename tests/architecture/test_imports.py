@@ -67,8 +67,8 @@ SHELLS = {
     "fleetglass_web": """
         api.aggregate api.answers api.body api.enrolments api.health api.hosts api.logs api.metrics api.openapi
         api.openmetrics api.parameters api.problems app
-        auth.guard auth.login serving static_files transports.body transports.broadcast transports.http
-        transports.kernelbuffer transports.manners
+        auth.guard auth.login serving static_files transports.body transports.broadcast
+        transports.directbody transports.http transports.kernelbuffer transports.manners
         transports.places transports.poll transports.pulse transports.server transports.session transports.stream
         transports.websocket viewchecks
     """,

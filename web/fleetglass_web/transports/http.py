@@ -18,7 +18,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from fleetglass_web.api.problems import Problem
 from fleetglass_web.transports import handshake, kernelbuffer
-from fleetglass_web.transports.body import EXTENSION, DirectBody
+from fleetglass_web.transports.directbody import EXTENSION, DirectBody
 
 # Uvicorn warns of what strangers send, a line each: whoever scans this port would fill the hub's log.
 _OWN_FAULTS = logging.getLogger(f"{__name__}.uvicorn")

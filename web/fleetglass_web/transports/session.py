@@ -25,7 +25,7 @@ from fleetglass_web.live import encode
 from fleetglass_web.live import messages as m
 from fleetglass_web.live.subscriber import Subscriber
 from fleetglass_web.live.subscription import MESSAGE_BYTES_MAX
-from fleetglass_web.transports import body
+from fleetglass_web.transports import body, directbody
 from fleetglass_web.transports.places import Places
 from fleetglass_web.transports.poll import GATHER_S, WAIT_MAX_S, WAIT_S
 from fleetglass_web.transports.pulse import Pulse
@@ -149,7 +149,7 @@ class EventsResponse(Response):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve until either side ends it."""
         with self._places.one(self._request):
-            sink = body.of(scope)
+            sink = directbody.of(scope)
             session = LiveSession(self._sessions, EVENTS, sink)
             gone = asyncio.create_task(until_gone(receive, sink))
             try:

@@ -27,7 +27,7 @@ from fleetglass_web.live.subscription import (
 )
 from fleetglass_web.query import cursor, series, timerange
 from fleetglass_web.query.cursor import Position
-from fleetglass_web.transports import body
+from fleetglass_web.transports import body, directbody
 from fleetglass_web.transports.places import Places
 from fleetglass_web.transports.pulse import Pulse
 
@@ -71,7 +71,7 @@ class StreamResponse(Response):
         with self._places.one(self._request):
             pulse = self._pulse
             exchange, now_ms = pulse.exchange, pulse.view.now_ms
-            sink = body.of(scope)
+            sink = directbody.of(scope)
             subscriber = exchange.open(self._encoding, render.RENDERERS[self._encoding], sink, now_ms())
             gone = asyncio.create_task(until_gone(receive, sink))
             try:

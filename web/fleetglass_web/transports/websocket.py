@@ -19,6 +19,7 @@ from fleetglass_web.live.subscriber import Subscriber
 from fleetglass_web.transports.broadcast import EXTENSION, BroadcastProtocol
 from fleetglass_web.transports.places import Places
 from fleetglass_web.transports.pulse import Pulse
+from fleetglass_web.transports.unasked import Unasked
 
 log = logging.getLogger(__name__)
 
@@ -26,7 +27,7 @@ log = logging.getLogger(__name__)
 SUBPROTOCOLS = {"fleetglass.v1": encode.MSGPACK, "fleetglass.v1.json": encode.JSON}
 
 
-class AsgiSink:
+class AsgiSink(Unasked):
     """A sink over `websocket.send`: one message under way at a time."""
 
     def __init__(self, websocket: WebSocket, is_text: bool) -> None:
@@ -39,22 +40,6 @@ class AsgiSink:
         """See `Sink`. Never ready for the next: the sending task says when."""
         self._queue.put_nowait(data)
         self._waiting_bytes += len(data)
-        return False
-
-    def ping(self) -> bool:
-        """See `Sink`. ASGI has none; the server pings by itself."""
-        return False
-
-    def ask(self) -> bool:
-        """See `Sink`. There is no way to."""
-        return False
-
-    def look(self) -> bool:
-        """See `Sink`. Not known here."""
-        return False
-
-    def hold(self) -> bool:
-        """See `Sink`."""
         return False
 
     def waiting_bytes(self) -> int:

@@ -241,7 +241,7 @@ def test_by_plain_http_less_than_512_kib_come_before_the_newest_state_after_a_st
 
 @pytest.mark.parametrize(("accept", "value"), STREAMS)
 def test_by_plain_http_who_takes_nothing_for_a_minute_is_cut_and_gives_its_place_back(accept, value, monkeypatch):
-    monkeypatch.setattr("fleetglass_web.transports.body.CUT_S", 0.05)
+    monkeypatch.setattr("fleetglass_web.transports.directbody.CUT_S", 0.05)
 
     async def story():
         view = fleet(60)
