@@ -21,6 +21,7 @@ from fleetglass_web.live.exchange import Exchange
 from fleetglass_web.live.subscription import Subscribe, ask_logs
 from fleetglass_web.query import cursor
 from fleetglass_web.transports import poll
+from fleetglass_web.transports.unasked import Unasked
 from harness.rooms import Book, Recorder, Rooms
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
@@ -88,7 +89,7 @@ class Log:
         self.file, self.end = self.file + 1, 0
 
 
-class Socket:
+class Socket(Unasked):
     """A client's transport: takes some bytes, and then no more until the client reads."""
 
     def __init__(self):
@@ -97,11 +98,6 @@ class Socket:
     def write(self, data):
         self.frames.append(data)
         return sum(map(len, self.frames)) < SOCKET_BYTES
-
-    def ask(self):
-        return False
-
-    look = hold = ping = ask
 
     def waiting_bytes(self):
         return 0

@@ -11,12 +11,23 @@ import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 
+from starlette.responses import Response
 from starlette.types import Send
 
 from fleetglass_web.live.subscriber import Subscriber
 from fleetglass_web.transports.unasked import Unasked
 
 log = logging.getLogger(__name__)
+
+
+class EndlessResponse(Response):
+    """The head of an answer that never ends: no length, and nothing on the way may keep it, gather it or change it."""
+
+    def __init__(self, media_type: str) -> None:
+        super().__init__(media_type=media_type)
+        del self.headers["content-length"]
+        self.headers["cache-control"] = "no-store, no-transform"
+        self.headers["x-accel-buffering"] = "no"  # nginx
 
 
 class Body(Unasked, ABC):

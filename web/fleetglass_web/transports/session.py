@@ -134,14 +134,11 @@ def _event(message: m.Message) -> bytes:
     return b"data: " + encode.ENCODERS[BARE](message) + b"\n\n"
 
 
-class EventsResponse(Response):
+class EventsResponse(body.EndlessResponse):
     """An event stream that is a session."""
 
     def __init__(self, sessions: LiveSessions, places: Places, request: Request) -> None:
-        super().__init__(media_type="text/event-stream; charset=utf-8")
-        del self.headers["content-length"]
-        self.headers["cache-control"] = "no-store, no-transform"
-        self.headers["x-accel-buffering"] = "no"
+        super().__init__("text/event-stream; charset=utf-8")
         self._sessions = sessions
         self._places = places
         self._request = request

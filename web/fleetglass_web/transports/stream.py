@@ -51,14 +51,11 @@ MEDIA_TYPES = {
 }
 
 
-class StreamResponse(Response):
+class StreamResponse(body.EndlessResponse):
     """An answer whose body is a subscription."""
 
     def __init__(self, pulse: Pulse, places: Places, encoding: str, request: Request, subscribe: Subscribe) -> None:
-        super().__init__(media_type=MEDIA_TYPES[encoding])
-        del self.headers["content-length"]
-        self.headers["cache-control"] = "no-store, no-transform"
-        self.headers["x-accel-buffering"] = "no"
+        super().__init__(MEDIA_TYPES[encoding])
         self._pulse = pulse
         self._places = places
         self._encoding = encoding

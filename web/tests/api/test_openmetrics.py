@@ -10,6 +10,7 @@ from fleetglass_web.histogram import Histogram
 from fleetglass_web.live import encode
 from fleetglass_web.live.exchange import Exchange
 from fleetglass_web.testing import FakeFleet
+from fleetglass_web.transports.unasked import Unasked
 from fleetglass_web.view import HostState
 
 SAMPLE = re.compile(r'([a-zA-Z_:][a-zA-Z0-9_:]*)(?:\{((?:[a-zA-Z_]\w*="(?:[^"\\\n]|\\["\\n])*",?)*)\})? (\S+)\Z')
@@ -136,14 +137,9 @@ def test_commit_times_are_a_histogram(fleet):
 
 
 def test_a_browser_that_does_not_take_its_frames_is_counted_with_the_age_of_the_oldest():
-    class Sink:
+    class Sink(Unasked):
         def write(self, data):
             return False
-
-        def look(self):
-            return False
-
-        ask = hold = ping = look
 
     view = FakeFleet()
     view.add_host("web-1")

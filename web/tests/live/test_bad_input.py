@@ -6,6 +6,7 @@ import msgspec
 from fleetglass_web.live import encode
 from fleetglass_web.live.exchange import Exchange
 from fleetglass_web.testing import FakeFleet
+from fleetglass_web.transports.unasked import Unasked
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -38,18 +39,13 @@ MESSAGES = st.one_of(
 )
 
 
-class Sink:
+class Sink(Unasked):
     def __init__(self):
         self.frames, self.closed = [], None
 
     def write(self, data):
         self.frames.append(json.loads(data))
         return True
-
-    def ask(self):
-        return False
-
-    look = hold = ping = ask
 
     def waiting_bytes(self):
         return 0

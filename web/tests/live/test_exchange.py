@@ -8,10 +8,11 @@ from fleetglass_web.live.backlog import QUEUE_BYTES_MAX
 from fleetglass_web.live.exchange import Exchange
 from fleetglass_web.live.subscriber import STALL_CLOSE_MS
 from fleetglass_web.testing import FakeFleet
+from fleetglass_web.transports.unasked import Unasked
 from fleetglass_web.view import Gap
 
 
-class ListSink:
+class ListSink(Unasked):
     """Takes everything until it is told to be full."""
 
     def __init__(self):
@@ -20,11 +21,6 @@ class ListSink:
     def write(self, data):
         self.frames.append(data)
         return not self.is_full
-
-    def ask(self):
-        return False
-
-    look = hold = ask
 
     def ping(self):
         self.pings += 1
