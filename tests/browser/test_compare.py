@@ -54,6 +54,20 @@ def open_compare(open_page, hub, query: str = ""):
     return page
 
 
+def test_the_rank_names_its_hosts_whole(start_fake, hub, open_page):
+    names = [f"storage-node-{number:02d}.fra1" for number in range(1, 4)]
+    now_ms = int(time.time()) * 1_000
+    for name in names:
+        sample(start_fake(name), 50.0, now_ms)
+    page = open_page(f"{hub.url}/compare")
+    links = page.get_by_test_id("rank").locator("[data-host] a")
+    expect(links).to_have_count(len(names))
+    cut = links.evaluate_all(
+        "(all) => all.map((link) => link.parentElement).filter((cell) => cell.scrollWidth > cell.clientWidth).length"
+    )
+    assert cut == 0
+
+
 def test_hosts_are_ranked_by_their_worst_moment_and_the_numbers_are_those_that_were_sent(fleet, hub, open_page):
     page = open_compare(open_page, hub)
     by_level = sorted(LEVELS, key=lambda name: -LEVELS[name])

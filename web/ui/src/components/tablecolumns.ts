@@ -58,9 +58,13 @@ const LETTER_PX = 6.6;
 const NAME_MIN_PX = 92;
 const NAME_MAX_PX = 208;
 
-/** The grid's columns: names get what the longest needs, within reason; labels take what is left. */
+/** What a column of names needs for the longest, within reason. */
+export const nameWidth = (longestName: number): number =>
+  Math.round(Math.max(NAME_MIN_PX, Math.min(NAME_MAX_PX, longestName * LETTER_PX + 8)));
+
+/** The grid's columns: names get what the longest needs; labels take what is left. */
 export function templateFor(keys: readonly ColumnKey[], longestName: number): string {
-  const name = Math.round(Math.max(NAME_MIN_PX, Math.min(NAME_MAX_PX, longestName * LETTER_PX + 8)));
+  const name = nameWidth(longestName);
   return keys
     .map((key) =>
       key !== "host" ? HEADS[key].width : keys.includes("labels") ? `${name}px` : `minmax(${name}px, 1fr)`,
