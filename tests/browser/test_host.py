@@ -135,7 +135,8 @@ def test_pointing_at_a_line_moves_the_crosshair_and_pointing_at_the_second_marks
     expect(page.locator(".cross")).to_be_hidden()
 
     canvas = strip(page, "cpu")
-    box = canvas.bounding_box()
+    # With the first line come the series of lines, and the charts are made anew.
+    box = until(lambda: "to" in canvas.evaluate("(canvas) => canvas.dataset") and canvas.bounding_box(), "it is drawn")
     view = canvas.evaluate("(canvas) => ({...canvas.dataset})")
     at_ms = next(
         one["time_ms"]
